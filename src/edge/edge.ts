@@ -304,6 +304,7 @@ export class Edge {
   /** The kernel has taken something of what waited for a subscriber. */
   writable(session: SubscriberSession): void {
     this.deliverer.sendQueues.writable(session);
+    this.deliverer.removals.run(session);
     this.deliverer.replays.run(session);
     this.deliverer.retained.run(session);
     this.#requests.advance(session);

@@ -176,6 +176,15 @@ export interface Entry {
   readonly deviceStatus: string;
 }
 
+/** Of a device of which nothing but its id is to be said. */
+export function bareEntry(device: string): Entry {
+  return {
+    device,
+    ...{ deviceSlot: 0, rowState: 0, deviceState: 0, lastSeen: 0, seq: 0, epoch: 0, generation: 0 },
+    deviceStatus: '',
+  };
+}
+
 /** | f64 seq | f64 lastSeen | f64 epoch | u32 slot | rowState | deviceState | idBytes | pad | u16 statusBytes | u16 generation, pad to 40 | id, status, pad */
 const EntryField = {
   seq: 0,

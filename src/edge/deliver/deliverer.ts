@@ -21,6 +21,7 @@ import type { PublishFrame } from './batch.ts';
 import { EventEncoder } from './event-encoder.ts';
 import { Leavers } from './leavers.ts';
 import { Paces } from './paces.ts';
+import { Removals } from './removals.ts';
 import { Replays } from './replays.ts';
 import { Retained } from './retained.ts';
 import { Rounds } from './rounds.ts';
@@ -50,6 +51,7 @@ export class Deliverer {
   readonly sendQueues: SendQueues;
   readonly replays: Replays;
   readonly retained: Retained;
+  readonly removals: Removals;
   readonly paces: Paces;
   /** By number; those that are closing among them. */
   readonly sessions = new Map<number, SubscriberSession>();
@@ -118,6 +120,14 @@ export class Deliverer {
       limits,
       isBetweenRounds: () => this.#rounds.isBetween,
       isCaughtUp: () => this.#caughtUp,
+      recovering: (session) => this.removals.next(session),
+    });
+    this.removals = new Removals({
+      clock,
+      pageBytes: limits.pageResumeBytes,
+      devicesMax: deps.presence.devices.capacity,
+      isSlow: (session) => slow.has(session),
+      sent: (session) => this.sendQueues.check(session),
     });
   }
 
@@ -244,6 +254,7 @@ export class Deliverer {
     const { device, from, to, reason } = readGap(views, offset);
     this.replays.missed(device, to);
     this.#topics.gap(device, from, to, reason as GapReason);
+    this.#published(0); // a frame without a record: a full ring may have one for each device
   }
 
   /** The device has come to this number: what did not come until now never will. */
@@ -251,6 +262,7 @@ export class Deliverer {
     const { device, seq } = readSeq(views, offset);
     this.replays.missed(device, seq);
     this.#topics.heardOf(device, seq);
+    this.#published(0);
   }
 
   setVip(session: SubscriberSession, vip: boolean): void {
@@ -293,6 +305,7 @@ export class Deliverer {
     session.closing = true;
     this.replays.forget(session);
     this.retained.forget(session);
+    this.removals.forget(session);
     this.#leavers.add(session, true);
     this.sendQueues.forget(session);
   }

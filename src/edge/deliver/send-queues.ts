@@ -62,6 +62,8 @@ export interface SendQueuesDeps {
   readonly isBetweenRounds: () => boolean;
   /** Whether all that the owner said so far was heard: an answer may be followed by what ends delivery. */
   readonly isCaughtUp: () => boolean;
+  /** The slow subscriber was told something of what it missed: it may be sent something else, too. */
+  readonly recovering: (session: SubscriberSession) => void;
 }
 
 /** Time between two looks while events flow, ms. */
@@ -221,7 +223,7 @@ export class SendQueues {
   #settle(now: number): void {
     // Stryker disable next-line ConditionalExpression: with nobody to settle there is nothing to do, which costs less to see here
     if (this.#falling.size + this.#drained.size === 0) return;
-    const { slow, limits, isBetweenRounds, isCaughtUp } = this.#deps;
+    const { slow, limits, isBetweenRounds, isCaughtUp, recovering } = this.#deps;
     if (!isBetweenRounds()) return;
     for (const session of this.#falling) {
       // It may have drained since: then nobody would say when it has.
@@ -232,7 +234,10 @@ export class SendQueues {
     let left = RECOVERED_DEVICES_MAX;
     for (const session of this.#drained) {
       if (left <= 0) break;
-      if (session.bufferedBytes <= this.#resumeBytes) left -= slow.recover(session, left);
+      if (session.bufferedBytes <= this.#resumeBytes) {
+        left -= slow.recover(session, left);
+        recovering(session);
+      }
       const goesOn = slow.has(session) && session.bufferedBytes <= this.#resumeBytes;
       if (!goesOn) this.#drained.delete(session);
     }

@@ -7,6 +7,7 @@
  * Starting and recovering are for moments between two rounds only: there everybody has the same events behind them.
  */
 import { closes } from '../../codes.ts';
+import { MISSED_RUNS_MAX } from '../../limits.ts';
 import { Counter, type Counters } from '../../memory/counters.ts';
 import type { RecordViews } from '../../memory/ring.ts';
 import type { SlowSubscriber } from '../../records/commands.ts';
@@ -16,7 +17,7 @@ import type { Gap } from '../../wire/gap.ts';
 import { SLOW } from './audience.ts';
 import type { EventEncoder } from './event-encoder.ts';
 import type { Missed } from './missed.ts';
-import type { Taken } from './paced-audience.ts';
+import { seqOf, type Taken } from './paced-audience.ts';
 import type { SubscriberSession } from './subscriber-session.ts';
 import type { Topic } from './topic.ts';
 import { topicKey } from './topics.ts';
@@ -41,11 +42,16 @@ interface Lag {
   readonly sinceMs: number;
   /** It fell behind as a vip and is none any more, or the other way round. */
   vipChanged: boolean;
+  /** By topic: what was lost before it came to this thread, and is told when the subscriber has room for it. */
+  gaps: Map<Topic, Gap[]> | undefined;
 }
 
 const GAP_REASON = 'slow';
+const NO_GAPS: readonly Gap[] = [];
 /** A recovering queue is filled up to this share of its limit at once: enough to go on, and no reason to be slow again. */
 const REFILL_SHARE = 1 / 2;
+/** Gaps are told at once up to this share of what a queue may hold: a full ring may bring one for each device. */
+const GAPS_SHARE = 1 / 2;
 
 export class SlowSubscribers {
   readonly #deps: SlowSubscribersDeps;
@@ -98,7 +104,7 @@ export class SlowSubscribers {
     this.#passRounds(session);
     if (session.closing) return;
     if (!this.has(session)) {
-      this.#sessions.set(session, { sinceMs: now, vipChanged: false });
+      this.#sessions.set(session, { sinceMs: now, vipChanged: false, gaps: undefined });
       this.#deps.counters.add(Counter.laggingSubscribers);
     }
     for (const device of session.devices) {
@@ -122,6 +128,7 @@ export class SlowSubscribers {
 
   /** A slow subscriber gets nothing of the device any more, what it missed included. */
   leave(session: SubscriberSession, topic: Topic): void {
+    this.#takeGaps(session, topic);
     this.#deps.counters.add(Counter.droppedLagging, this.#remove(session, topic, missedOf(topic, session)));
   }
 
@@ -129,6 +136,7 @@ export class SlowSubscribers {
   takeOut(session: SubscriberSession, topic: Topic): Taken {
     const missed = missedOf(topic, session);
     const turns = missed.turnsOf(session);
+    for (const gap of this.#takeGaps(session, topic)) session.sendGap(gap);
     this.#sendGaps(session, topic, missed.allMissedBy(session));
     this.leave(session, topic);
     return { waiting: [], turns };
@@ -197,10 +205,33 @@ export class SlowSubscribers {
     this.#touched.length = 0;
   }
 
-  /** Tells whoever is slow with this device of a gap. */
+  /** Tells whoever is slow with this device of a gap: now, or where much waits already, when it has the device again. */
   tell(topic: Topic, gap: Gap): void {
+    const most = this.#deps.queueBytesMax * GAPS_SHARE;
     for (const missed of [topic.slow, topic.slowVips])
-      for (const session of missed?.sessions ?? []) session.sendGap(gap);
+      for (const session of missed?.sessions ?? []) {
+        const lag = this.#sessions.get(session);
+        if (lag === undefined) continue; // it is closing, and about to leave its devices
+        if (session.bufferedBytes > most || lag.gaps?.has(topic) === true)
+          this.#keep(session, lag, topic, gap);
+        else session.sendGap(gap);
+      }
+  }
+
+  #keep(session: SubscriberSession, lag: Lag, topic: Topic, gap: Gap): void {
+    lag.gaps ??= new Map();
+    const gaps = lag.gaps.get(topic);
+    if (gaps === undefined) lag.gaps.set(topic, [gap]);
+    else if (gaps.push(gap) > MISSED_RUNS_MAX) this.close(session, Counter.closedLagging);
+  }
+
+  /** @returns what is still to be told of the device, which is up to the caller now */
+  #takeGaps(session: SubscriberSession, topic: Topic): readonly Gap[] {
+    const gaps = this.#sessions.get(session)?.gaps;
+    const ofTopic = gaps?.get(topic);
+    if (ofTopic === undefined) return NO_GAPS;
+    gaps!.delete(topic);
+    return ofTopic;
   }
 
   /**
@@ -261,6 +292,9 @@ export class SlowSubscribers {
     const missed = missedOf(topic, session);
     let bytes = this.#sendGaps(session, topic, missed.gapsOf(session));
     const newest = missed.newestFor(session);
+    const gaps = this.#takeGaps(session, topic);
+    const until = newest === undefined ? Number.POSITIVE_INFINITY : seqOf({ views: newest, replaced: 0 });
+    for (const gap of gaps) if (gap.from <= until) bytes += session.sendGap(gap);
     const waiting = missed.waitingFor(session);
     const turns = missed.turnsOf(session);
     if (newest !== undefined) this.#deps.counters.add(Counter.droppedLagging, waiting.length);
@@ -274,6 +308,7 @@ export class SlowSubscribers {
       if (newest !== undefined) bytes += this.#sendKept(session, topic, newest);
       session.addDevice(device, topic.add(session));
     }
+    for (const gap of gaps) if (gap.from > until) bytes += session.sendGap(gap);
     return bytes;
   }
 

@@ -1,7 +1,7 @@
 /** What the owner says to single subscribers of an edge: answers, notices and pages, and which devices they get. */
 import type { RecordViews } from '../../memory/ring.ts';
-import { DeviceState, RowState } from '../../presence/lifecycle.ts';
 import {
+  bareEntry,
   type Entry,
   FromOwnerRecord,
   type Notice,
@@ -126,6 +126,7 @@ export class SubscriberRecords {
   #attach(session: SubscriberSession, attach: ReturnType<typeof readAttach>): void {
     const { deliverer, requests } = this.#deps;
     const { device, id } = attach;
+    deliverer.removals.tellFirst(session, [{ device: id }]);
     const isNew = this.#isResyncing && !deliverer.isFollowing(session, device);
     if (!isNew || !requests.willBring(session, id)) deliverer.attachDevice(session, attach);
   }
@@ -137,6 +138,7 @@ export class SubscriberRecords {
     if (asked === undefined) return;
     const all = readEntries(entries);
     const page = asked.pages?.firstTime(all) ?? all;
+    deliverer.removals.tellFirst(session, page);
     const { rows, twice } = this.#withPast(session, page, asked);
     const { refusedNow, gone } = withoutGone(readRefusals(refusals), asked);
     // What is refused has no entry.
@@ -164,6 +166,7 @@ export class SubscriberRecords {
     const past = requests.pastOf(session, filter, page, more);
     const named = readEntries(entries);
     const isUnasked = page === 0;
+    deliverer.removals.tellFirst(session, named);
     for (const { deviceSlot } of named) deliverer.finishOf(deviceSlot);
     const { rows, twice } = this.#withPast(session, named, past);
     const frame = session.codec.filterPage(filter, rows, more, refusedTwice(twice));
@@ -178,6 +181,12 @@ export class SubscriberRecords {
     const { more, entries, filters } = told;
     const notice = told.notice as Notice;
     const rows = readEntries(entries);
+    const { removals } = this.#deps.deliverer;
+    if (rows.length > 0 && removals.takes(session, notice)) {
+      removals.tell(session, notice, rows);
+      return;
+    }
+    removals.tellFirst(session, rows);
     session.send(session.codec.notice(notice, rows, readFilters(filters), more));
     if (this.#owed.get(session) === notice) this.#owed.delete(session);
     this.#deps.requests.noticed(session, notice, more);
@@ -226,18 +235,6 @@ function refusedTwice(twice: readonly Told[]): readonly RefusedDevice[] {
   return twice.map(({ device }) => ({ device, why: Refusal.alreadyActive }));
 }
 
-/** Of a subscription that has ended nothing is told but that. */
-const ENDED: Omit<Entry, 'device'> = {
-  deviceSlot: 0,
-  generation: 0,
-  rowState: RowState.none,
-  deviceState: DeviceState.free,
-  deviceStatus: '',
-  lastSeen: 0,
-  seq: 0,
-  epoch: 0,
-};
-
 /** An owner that died had ended subscriptions and could not say so: the next one knows of none, and refuses. */
 function withoutGone(
   refused: readonly RefusedDevice[],
@@ -246,6 +243,6 @@ function withoutGone(
   if (left === undefined) return { refusedNow: refused, gone: [] };
   const isGone = ({ device, why }: RefusedDevice): boolean =>
     why === Refusal.notSubscribed && left.has(device);
-  const gone = refused.filter(isGone).map(({ device }) => ({ ...ENDED, device }));
+  const gone = refused.filter(isGone).map(({ device }) => bareEntry(device));
   return { refusedNow: refused.filter((one) => !isGone(one)), gone };
 }

@@ -127,6 +127,8 @@ export interface ThreadOptions extends Partial<EdgeSettings> {
   readonly logLevel?: string;
   /** Templates of MQTT topics. */
   readonly mqttTopics?: readonly string[];
+  /** Devices that the table has room for. */
+  readonly devices?: number;
 }
 
 export interface SubscriberOptions {
@@ -141,7 +143,7 @@ export class FakeThread {
   readonly counters = new Counters(createCounters());
   readonly edge: Edge;
   readonly route: SubscriberRoute;
-  readonly presence = new PresenceReader(createPresence({ devices: 8, subscribers: 64, subscriptions: 8 }));
+  readonly presence: PresenceReader;
   /** What the edge has written for the owner. */
   readonly owner: OwnerRecords;
   readonly admission: Admission;
@@ -165,7 +167,8 @@ export class FakeThread {
     this.link = new EdgeLink(this.#ring, new Ringer(createDoorbell()));
     const toOwner = createRing(RING_BYTES);
     this.owner = new OwnerRecords(toOwner);
-    const { fanoutThreads = 1, logLevel = 'info', mqttTopics = DEFAULT_TEMPLATES, ...settings } = options;
+    const { fanoutThreads = 1, logLevel = 'info', mqttTopics = DEFAULT_TEMPLATES, ...more } = options;
+    const { devices = 8, ...settings } = more;
     const templates = readTemplates(mqttTopics);
     if (!templates.ok) throw new Error(templates.problems.join('; '));
     const { admission, upgrades } = openAdmission({
@@ -174,7 +177,8 @@ export class FakeThread {
       clock: this.clock,
       counters: this.counters,
     });
-    const { presence } = this;
+    const presence = new PresenceReader(createPresence({ devices, subscribers: 64, subscriptions: 8 }));
+    this.presence = presence;
     const journal = new Journal({
       clock: this.clock,
       settings: { logLevel },

@@ -91,7 +91,7 @@ interface Step {
 const actor = fc.nat({ max: ACTORS - 1 });
 const device = fc.nat({ max: DEVICES - 1 });
 const priority = fc.constantFrom<PriorityName>('low', 'normal', 'normal', 'high');
-const queued = fc.constantFrom(0, QUEUE_BYTES / 4, QUEUE_BYTES / 2, QUEUE_BYTES + 1, QUEUE_BYTES * 2);
+const queued = fc.constantFrom(0, QUEUE_BYTES / 4, QUEUE_BYTES / 2, QUEUE_BYTES + 1, QUEUE_BYTES * 3);
 
 const step: fc.Arbitrary<Step> = fc.oneof(
   {

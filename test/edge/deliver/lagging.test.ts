@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { SHARD_SOCKETS_MAX } from '../../../src/edge/deliver/audience.ts';
 import { POLL_RECORDS_MAX } from '../../../src/limits.ts';
-import { type FakeSocket, FakeThread, QUEUE_BYTES } from './fake-thread.ts';
+import { typeBits } from '../../../src/wire/events.ts';
+import { type FakeSocket, FakeThread, QUEUE_BYTES, QUEUE_BYTES_MAX } from './fake-thread.ts';
 
 const QUARTER = QUEUE_BYTES / 4;
 
@@ -187,6 +188,68 @@ describe('a subscriber whose queue passes its limit', () => {
     expect(slow.news()).toBe('gap d0:3-4 overload');
     slow.drainTo(0);
     expect(slow.news()).toBe('gap d0:1-2 slow gap d0:5-5 slow d0:6');
+  });
+
+  it('is told later what was lost before it came to this thread, where half of what may wait does so', () => {
+    const thread = new FakeThread();
+    const slow = thread.subscriber([0]);
+    thread.lag(slow, QUEUE_BYTES_MAX / 2 + 1);
+    thread.overload(0, 1);
+    thread.events(0, 'normal', 'normal');
+    thread.overload(0, 2);
+    slow.queued = QUEUE_BYTES_MAX / 2;
+    thread.overload(0, 1); // behind the others, though there is room
+    thread.poll();
+    expect(slow.news()).toBe('');
+    slow.drainTo(0);
+    expect(slow.news()).toBe(
+      'gap d0:2-2 slow gap d0:1-1 overload d0:3 gap d0:4-5 overload gap d0:6-6 overload',
+    );
+    thread.events(0, 'normal');
+    expect(slow.news()).toBe('d0:7');
+  });
+
+  it('is told of what was lost, but no more than once, when it asks for other types of the device', () => {
+    const thread = new FakeThread();
+    const slow = thread.subscriber([0]);
+    thread.lag(slow, QUEUE_BYTES_MAX / 2 + 1);
+    thread.overload(0, 2);
+    thread.attach(slow, 0, undefined, typeBits.message);
+    thread.poll();
+    expect(slow.news()).toBe('gap d0:1-2 overload');
+    slow.drainTo(0);
+    expect(slow.news()).toBe('');
+  });
+
+  it('is not told of what was lost of a device that it left', () => {
+    const thread = new FakeThread();
+    const slow = thread.subscriber([0]);
+    thread.lag(slow, QUEUE_BYTES_MAX / 2 + 1);
+    thread.overload(0, 2);
+    thread.detach(slow, 0);
+    thread.attach(slow, 0);
+    thread.poll();
+    slow.drainTo(0);
+    expect(slow.news()).toBe('');
+  });
+
+  it('is not closed for gaps of many devices, whatever it was before', () => {
+    const devices = Array.from({ length: 1000 }, (_, device) => device);
+    const thread = new FakeThread({ sendQueueBytes: 8 * 1024, sendQueueMaxBytes: 32 * 1024, devices: 1000 });
+    const reader = thread.subscriber(devices);
+    reader.stalled = true;
+    thread.clock.advance(1000);
+    for (const device of devices) thread.overload(device, 1);
+    thread.poll();
+    thread.tick();
+    expect([reader.closeCode, thread.count('laggingSubscribers')]).toEqual([undefined, 1]);
+    const told = new Set<string>();
+    for (let reads = 0; reads < devices.length; reads++) {
+      for (const { op, device } of reader.frames.splice(0)) if (op === 'gap') told.add(device!);
+      reader.drainTo(0);
+      thread.poll();
+    }
+    expect([told.size, reader.closeCode, thread.count('laggingSubscribers')]).toEqual([1000, undefined, 0]);
   });
 });
 

@@ -31,6 +31,8 @@ class Bench {
   readonly clock = new FakeClock();
   readonly counters = new Counters(createCounters());
   readonly log: string[] = [];
+  /** Who may be sent something else beside what it missed. */
+  readonly recovering: string[] = [];
   readonly all = new Map<number, SubscriberSession>();
   readonly slow = new Map<SubscriberSession, number>();
   readonly queues: SendQueues;
@@ -90,6 +92,7 @@ class Bench {
       ),
       isBetweenRounds: () => this.isBetween,
       isCaughtUp: () => this.isCaughtUp,
+      recovering: ({ id }) => void this.recovering.push(id),
     });
   }
 
@@ -383,8 +386,9 @@ describe('a slow subscriber', () => {
       ['recover a', 'recover b'],
       true,
     ]);
+    expect(bench.recovering).toEqual(['a', 'b']); // each with its part
     bench.queues.look();
-    expect(bench.news()).toEqual(['recover c']);
+    expect([bench.news(), bench.recovering]).toEqual([['recover c'], ['a', 'b', 'c']]);
   });
 });
 

@@ -1,0 +1,168 @@
+/**
+ * Tells subscribers which of their subscriptions the hub has removed. An access rule, or a gateway's end, removes them by
+ * the ten thousand, and no peer is closed for what it is told of that: a page goes out when the peer has read, the rest
+ * waits here. Delivery has ended by then, and a device that is followed again is told of first. What waits of a session is
+ * a number for each device, and at most as many as the hub may have devices.
+ */
+import type { Clock } from '../../clock.ts';
+import { DEVICES_PER_PAGE } from '../../limits.ts';
+import { bareEntry, Notice } from '../../records/replies.ts';
+import { isMqtt } from '../../wire/encodings.ts';
+import { SharedNames } from './shared-names.ts';
+import { Slice, Slices } from './slices.ts';
+import type { SubscriberSession } from './subscriber-session.ts';
+
+export interface RemovalsDeps {
+  readonly clock: Clock;
+  /** A page ends at so many bytes of ids, though it names less than 1000; it goes out when at most as many wait. */
+  readonly pageBytes: number;
+  /** What waits of one session is at most so many devices: the oldest go out beyond that, whether it reads or not. */
+  readonly devicesMax: number;
+  /** A slow subscriber gets its pages with `next`. */
+  readonly isSlow: (session: SubscriberSession) => boolean;
+  /** Something was sent to this one alone. */
+  readonly sent: (session: SubscriberSession) => void;
+}
+
+/** What a session is to be told. */
+interface Untold {
+  /** By notice, whose page is next first: names by their number, oldest first. None is empty. */
+  readonly numbers: Map<Notice, number[]>;
+  size: number;
+}
+
+/** Notices of removed subscriptions that come when they happen, and not as pages of the owner's. */
+const removals: ReadonlySet<Notice> = new Set([
+  Notice.deniedByOperator,
+  Notice.removedByOperator,
+  Notice.deniedByRule,
+  Notice.notCovered,
+  Notice.terminated,
+  Notice.gone,
+]);
+
+/** Nobody has asked for it, so nobody pays. */
+const FREE = { rows: () => {}, waitMs: () => 0 } as const;
+/** An id in a list: two quotes and a comma. */
+const ID_EXTRA_BYTES = 3;
+
+export class Removals {
+  readonly #deps: RemovalsDeps;
+  readonly #bySession = new Map<SubscriberSession, Untold>();
+  readonly #names = new SharedNames();
+  readonly #slices: Slices;
+
+  constructor(deps: RemovalsDeps) {
+    this.#deps = deps;
+    const { clock, pageBytes: queueBytes } = deps;
+    this.#slices = new Slices({ clock, queueBytes, charges: FREE }, (session) => this.#slice(session));
+  }
+
+  /** Whether the notice is of a kind that may wait for this session's peer. MQTT tells nobody, but its edge listens. */
+  takes({ encoding }: SubscriberSession, notice: Notice): boolean {
+    return removals.has(notice) && !isMqtt(encoding);
+  }
+
+  /** The session is told, now or when its peer has read. @param notice that `takes` is for */
+  tell(session: SubscriberSession, notice: Notice, devices: readonly { readonly device: string }[]): void {
+    let untold = this.#bySession.get(session);
+    if (untold === undefined) {
+      untold = { numbers: new Map(), size: 0 };
+      this.#bySession.set(session, untold);
+    }
+    const list = untold.numbers.get(notice) ?? [];
+    untold.numbers.set(notice, list);
+    for (const { device } of devices) list.push(this.#names.take(device));
+    untold.size += devices.length;
+    if (untold.size > this.#deps.devicesMax) {
+      while (untold.size > this.#deps.devicesMax) this.#sendPage(session, untold);
+      this.#deps.sent(session);
+    }
+    this.run(session);
+  }
+
+  /** The session is about to be told that it follows these devices: what is still to be told of them comes before. */
+  tellFirst(session: SubscriberSession, devices: Iterable<{ readonly device: string }>): void {
+    const untold = this.#bySession.get(session);
+    if (untold === undefined) return;
+    const wanted = new Set<number>();
+    for (const { device } of devices) {
+      const number = this.#names.numberOf(device);
+      if (number !== undefined) wanted.add(number);
+    }
+    if (wanted.size === 0) return;
+    for (const [notice, numbers] of untold.numbers) {
+      const now = numbers.filter((number) => wanted.has(number));
+      if (now.length === 0) continue;
+      const left = numbers.filter((number) => !wanted.has(number));
+      if (left.length > 0) untold.numbers.set(notice, left);
+      else untold.numbers.delete(notice);
+      this.#send(session, untold, { notice, numbers: now, more: left.length > 0 });
+    }
+  }
+
+  /** Sends what the session's peer can take, for a moment; the rest follows by itself. */
+  run(session: SubscriberSession): void {
+    if (this.#bySession.has(session)) this.#slices.run(session);
+  }
+
+  /** One page of a slow subscriber, which is being told what it missed: the two take turns. */
+  next(session: SubscriberSession): void {
+    const untold = this.#bySession.get(session);
+    if (untold !== undefined && !session.closing) this.#sendPage(session, untold);
+  }
+
+  /** The session is over. */
+  forget(session: SubscriberSession): void {
+    this.#slices.forget(session);
+    const untold = this.#bySession.get(session);
+    if (untold === undefined) return;
+    this.#bySession.delete(session);
+    for (const numbers of untold.numbers.values()) for (const number of numbers) this.#names.giveBack(number);
+  }
+
+  #slice(session: SubscriberSession): Slice {
+    for (;;) {
+      const untold = this.#bySession.get(session);
+      if (untold === undefined) return Slice.through;
+      if (this.#deps.isSlow(session)) return Slice.blocked;
+      const end = this.#slices.look(session, 0);
+      if (end !== Slice.through) return end;
+      this.#sendPage(session, untold);
+      this.#deps.sent(session);
+    }
+  }
+
+  /** The oldest of one notice; the next page is of another, where there is one. */
+  #sendPage(session: SubscriberSession, untold: Untold): void {
+    const [notice, all] = untold.numbers.entries().next().value!;
+    const numbers = all.splice(0, this.#pageLength(all));
+    untold.numbers.delete(notice);
+    if (all.length > 0) untold.numbers.set(notice, all);
+    this.#send(session, untold, { notice, numbers, more: all.length > 0 });
+  }
+
+  #pageLength(numbers: readonly number[]): number {
+    const most = Math.min(numbers.length, DEVICES_PER_PAGE);
+    let bytes = 0;
+    for (let length = 0; length < most; length++) {
+      bytes += this.#names.nameOf(numbers[length]!).length + ID_EXTRA_BYTES;
+      if (bytes > this.#deps.pageBytes) return Math.max(1, length);
+    }
+    return most;
+  }
+
+  /** @param page that waits no more */
+  #send(
+    session: SubscriberSession,
+    untold: Untold,
+    page: { readonly notice: Notice; readonly numbers: readonly number[]; readonly more: boolean },
+  ): void {
+    const { notice, numbers, more } = page;
+    const devices = numbers.map((number) => bareEntry(this.#names.nameOf(number)));
+    for (const number of numbers) this.#names.giveBack(number);
+    untold.size -= numbers.length;
+    if (untold.size === 0) this.#bySession.delete(session);
+    session.send(session.codec.notice(notice, devices, [], more));
+  }
+}
