@@ -26,8 +26,11 @@ export interface RemovalsDeps {
 
 /** What a session is to be told. */
 interface Untold {
-  /** By notice, whose page is next first: names by their number, oldest first. None is empty. */
-  readonly numbers: Map<Notice, number[]>;
+  /**
+   * By notice, whose page is next first: names by their number, oldest first. None is empty. Sets: a device that comes
+   * back is looked up among a hundred thousand.
+   */
+  readonly numbers: Map<Notice, Set<number>>;
   size: number;
 }
 
@@ -70,10 +73,17 @@ export class Removals {
       untold = { numbers: new Map(), size: 0 };
       this.#bySession.set(session, untold);
     }
-    const list = untold.numbers.get(notice) ?? [];
-    untold.numbers.set(notice, list);
-    for (const { device } of devices) list.push(this.#names.take(device));
-    untold.size += devices.length;
+    const numbers = untold.numbers.get(notice) ?? new Set();
+    untold.numbers.set(notice, numbers);
+    for (const { device } of devices) {
+      const number = this.#names.take(device);
+      if (numbers.has(number)) {
+        this.#names.giveBack(number); // told once: it was not followed in between
+        continue;
+      }
+      numbers.add(number);
+      untold.size += 1;
+    }
     if (untold.size > this.#deps.devicesMax) {
       while (untold.size > this.#deps.devicesMax) this.#sendPage(session, untold);
       this.#deps.sent(session);
@@ -92,12 +102,10 @@ export class Removals {
     }
     if (wanted.size === 0) return;
     for (const [notice, numbers] of untold.numbers) {
-      const now = numbers.filter((number) => wanted.has(number));
+      const now = [...wanted].filter((number) => numbers.delete(number));
       if (now.length === 0) continue;
-      const left = numbers.filter((number) => !wanted.has(number));
-      if (left.length > 0) untold.numbers.set(notice, left);
-      else untold.numbers.delete(notice);
-      this.#send(session, untold, { notice, numbers: now, more: left.length > 0 });
+      if (numbers.size === 0) untold.numbers.delete(notice);
+      this.#send(session, untold, { notice, numbers: now, more: numbers.size > 0 });
     }
   }
 
@@ -136,20 +144,22 @@ export class Removals {
   /** The oldest of one notice; the next page is of another, where there is one. */
   #sendPage(session: SubscriberSession, untold: Untold): void {
     const [notice, all] = untold.numbers.entries().next().value!;
-    const numbers = all.splice(0, this.#pageLength(all));
+    const numbers = this.#pageOf(all);
+    for (const number of numbers) all.delete(number);
     untold.numbers.delete(notice);
-    if (all.length > 0) untold.numbers.set(notice, all);
-    this.#send(session, untold, { notice, numbers, more: all.length > 0 });
+    if (all.size > 0) untold.numbers.set(notice, all);
+    this.#send(session, untold, { notice, numbers, more: all.size > 0 });
   }
 
-  #pageLength(numbers: readonly number[]): number {
-    const most = Math.min(numbers.length, DEVICES_PER_PAGE);
+  #pageOf(numbers: Iterable<number>): number[] {
+    const page: number[] = [];
     let bytes = 0;
-    for (let length = 0; length < most; length++) {
-      bytes += this.#names.nameOf(numbers[length]!).length + ID_EXTRA_BYTES;
-      if (bytes > this.#deps.pageBytes) return Math.max(1, length);
+    for (const number of numbers) {
+      bytes += this.#names.nameOf(number).length + ID_EXTRA_BYTES;
+      if (page.length > 0 && bytes > this.#deps.pageBytes) break;
+      if (page.push(number) === DEVICES_PER_PAGE) break;
     }
-    return most;
+    return page;
   }
 
   /** @param page that waits no more */

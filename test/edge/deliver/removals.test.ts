@@ -92,6 +92,18 @@ describe('a subscriber whose subscriptions are removed by the thousand', () => {
     );
   });
 
+  it('is told once of a device that is removed again before it was told', () => {
+    const thread = threadOf();
+    const socket = thread.subscriber();
+    socket.frames.length = 0;
+    socket.queued = QUEUE;
+    remove(thread, socket, named(0, 5), Notice.deniedByOperator);
+    remove(thread, socket, named(3, 8), Notice.deniedByOperator);
+    expect(readAll(socket)).toEqual([named(0, 8)]);
+    remove(thread, socket, named(3, 4), Notice.deniedByOperator);
+    expect(readAll(socket)).toEqual([['d3']]);
+  });
+
   it('pays nothing for it', () => {
     const thread = threadOf({ subscriberRate: 1, subscriberBurst: 10 });
     const socket = thread.subscriber();
