@@ -122,6 +122,11 @@ export function privateViews(bytes: number): RecordViews {
   return recordViews(new ArrayBuffer((bytes + 7) & ~7));
 }
 
+/** The number of an event that stands at the start of views of its own. */
+export function seqOf({ f64 }: RecordViews): number {
+  return f64[EventField.seq >> 3]!;
+}
+
 /** A private copy of an event record, its ack id included. */
 export function copyOfEvent(views: RecordViews, offset: number): RecordViews {
   const bytes = wholeEventBytes(views, offset);

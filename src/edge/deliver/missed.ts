@@ -4,10 +4,10 @@
  */
 import { MISSED_RUNS_MAX } from '../../limits.ts';
 import type { RecordViews } from '../../memory/ring.ts';
-import { EventField } from '../../records/event.ts';
+import { EventField, seqOf } from '../../records/event.ts';
 import { type Encoding, encodings } from '../../wire/encodings.ts';
 import type { DeviceNames } from '../../wire/event-frames.ts';
-import { NOTHING_TAKEN, seqOf, type Taken, type Waiting } from './paced-audience.ts';
+import { NOTHING_TAKEN, type Taken, type Waiting } from './paced-audience.ts';
 import type { SubscriberSession } from './subscriber-session.ts';
 
 /** Up to here runs that nobody needs any more are left lying: looking for them costs a walk over the slow subscribers. */
@@ -183,7 +183,8 @@ export class Missed {
   #missedBy(session: SubscriberSession, withWaiting: boolean, last: number): number[] {
     const since = this.#since.get(session)!;
     const gaps: number[] = [];
-    if (withWaiting) for (const one of this.waitingFor(session)) addRun(gaps, seqOf(one), seqOf(one));
+    if (withWaiting)
+      for (const { views } of this.waitingFor(session)) addRun(gaps, seqOf(views), seqOf(views));
     const runs = this.#runs;
     // Stryker disable next-line EqualityOperator: behind the last there is no run
     for (let at = 0; at < runs.length; at += 2) {

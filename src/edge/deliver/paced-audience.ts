@@ -3,7 +3,7 @@
  * more urgent comes at once. Until a turn comes only the newest event is kept, once per device for all who wait for it.
  */
 import type { RecordViews } from '../../memory/ring.ts';
-import { copyEvent, EventField, eventBytes, isHigh, privateViews } from '../../records/event.ts';
+import { copyEvent, EventField, eventBytes, isHigh, privateViews, seqOf } from '../../records/event.ts';
 import type { DeviceNames } from '../../wire/event-frames.ts';
 import { EventType, typeBit } from '../../wire/events.ts';
 import type { Cohort, Cohorts } from './cohorts.ts';
@@ -290,7 +290,7 @@ export class PacedAudience {
       if (waits.views === this.newest[lane]) this.#taken |= 1 << lane;
       waiting.push(waits);
     });
-    return { waiting: waiting.sort((one, other) => seqOf(one) - seqOf(other)), turns };
+    return { waiting: waiting.sort((one, other) => seqOf(one.views) - seqOf(other.views)), turns };
   }
 
   /** @param take what to do with the event of a lane that waits for it */
@@ -338,11 +338,6 @@ export class PacedAudience {
     this.#taken &= ~(1 << index);
     copyEvent(views, offset, this.newest[index]!, 0, bytes);
   }
-}
-
-/** The number of an event that waits. */
-export function seqOf({ views }: Waiting): number {
-  return views.f64[EventField.seq >> 3]!;
 }
 
 function laneOf(type: number): LaneIndex | undefined {

@@ -8,7 +8,7 @@ import type { RecordViews } from '../../memory/ring.ts';
 import { Numbering } from '../../presence/columns.ts';
 import { DeviceState } from '../../presence/lifecycle.ts';
 import { toLink } from '../../records/cluster.ts';
-import { copyEvent, EventField, eventBytes, privateViews } from '../../records/event.ts';
+import { copyEvent, EventField, eventBytes, privateViews, seqOf } from '../../records/event.ts';
 import { epochName } from '../../wire/events.ts';
 import type { ClusterContext } from './context.ts';
 
@@ -156,10 +156,6 @@ export class Backfills {
     }
     return found;
   }
-}
-
-function seqOf(views: RecordViews): number {
-  return views.f64[EventField.seq >> 3]!;
 }
 
 /** From which seq on nothing is missing before the event, as whoever kept it says (`cluster/records.ts`). */

@@ -21,7 +21,7 @@ import type { RecordViews } from '../../memory/ring.ts';
 import { NONE, Numbering } from '../../presence/columns.ts';
 import { DeviceState } from '../../presence/lifecycle.ts';
 import { toLink } from '../../records/cluster.ts';
-import { copyOfEvent, EventField, eventBytes, wholeEventBytes } from '../../records/event.ts';
+import { copyOfEvent, EventField, eventBytes, seqOf, wholeEventBytes } from '../../records/event.ts';
 import { EventType, epochName } from '../../wire/events.ts';
 import type { DeviceHomes } from '../device-homes.ts';
 import type { Backfills } from './backfills.ts';
@@ -299,12 +299,12 @@ export class DeviceClaims implements DeviceHomes {
     positions.leave(slot);
     rows.epoch[slot] = epochOf(entry.epoch);
     const events = [message, status].filter((event) => event !== undefined);
-    events.sort((one, other) => seqOf(one) - seqOf(other));
+    events.sort((one, other) => seqOf(one.views) - seqOf(other.views));
     history.restart(slot, 0);
     rows.seq[slot] = entry.seq;
     let last = 0;
     for (const event of events) {
-      const seq = seqOf(event);
+      const seq = seqOf(event.views);
       if (seq > last + 1) history.skip(slot, seq - 1);
       this.#receivedAt(event.views);
       history.append(slot, seq, event.views, 0, event.bytes);
@@ -345,8 +345,4 @@ export class DeviceClaims implements DeviceHomes {
     }
     return { entry, message, status };
   }
-}
-
-function seqOf({ views }: KeptEvent): number {
-  return views.f64[EventField.seq >> 3]!;
 }

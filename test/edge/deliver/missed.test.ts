@@ -1,9 +1,10 @@
 import { describe, expect, it } from 'vitest';
 import { eventRecord } from '../../../fixtures/event-records.ts';
 import { Missed } from '../../../src/edge/deliver/missed.ts';
-import { seqOf, type Waiting } from '../../../src/edge/deliver/paced-audience.ts';
+import type { Waiting } from '../../../src/edge/deliver/paced-audience.ts';
 import type { SubscriberSession } from '../../../src/edge/deliver/subscriber-session.ts';
 import { MISSED_RUNS_MAX } from '../../../src/limits.ts';
+import { seqOf } from '../../../src/records/event.ts';
 import { Encoding } from '../../../src/wire/encodings.ts';
 import { DeviceNames } from '../../../src/wire/event-frames.ts';
 import { EventType } from '../../../src/wire/events.ts';
@@ -35,7 +36,7 @@ class Bench {
   /** @returns its seq */
   newest(one: SubscriberSession): number | undefined {
     const views = this.missed.newestFor(one);
-    return views && seqOf({ views, replaced: 0 });
+    return views && seqOf(views);
   }
 }
 
