@@ -8,7 +8,7 @@ import { originAllowed } from '../wire/origin.ts';
 import type { AdminDeps, AdminOptions } from './deps.ts';
 import { AdminError, quote } from './errors.ts';
 import { LIVE_STREAM_HEADER } from './live-names.ts';
-import { isNodeCall } from './nodes.ts';
+import { isNodeCall } from './node-calls.ts';
 import type {} from './request-types.ts';
 
 /** Orchestrators and load balancers ask these without a token. */

@@ -3,7 +3,7 @@
  * the node.
  */
 import type { AdminDeps } from './deps.ts';
-import { callNode, jsonOf, nodeNames } from './nodes.ts';
+import { callNode, jsonOf, nodeNames } from './node-calls.ts';
 
 const NOT_FOUND = 404;
 const MARK = 'n';

@@ -4,7 +4,7 @@ import type { AccessRule } from '../access/rules.ts';
 import type { AdminApp } from './app.ts';
 import type { AdminDeps } from './deps.ts';
 import { AdminError } from './errors.ts';
-import { isNodeCall, onOtherNodes } from './nodes.ts';
+import { isNodeCall, onOtherNodes } from './node-calls.ts';
 import { pending } from './operate.ts';
 import { accessRules, answers, answersToChange, dryRunQuery, noQuery, rulesApplied } from './schemas.ts';
 
