@@ -25,7 +25,7 @@ export type Answer = LinkAnswers[keyof LinkAnswers];
 export function answerTo(
   own: OwnNode,
   link: ClusterLink | undefined,
-  host: Pick<HubHost, 'figures'>,
+  host: Pick<HubHost, 'figures' | 'partsTaken'>,
   question: LinkQuestion,
 ): Promise<Answer> | Answer {
   if (link === undefined) throw new Error('the cluster is disconnected');
@@ -42,7 +42,7 @@ export function answerTo(
     case 'nodes':
       return nodesOf(own, link, host);
     case 'left':
-      return leftAll(node);
+      return leftAll(node, host);
     case 'figures':
       return figuresOf(link);
   }
@@ -79,16 +79,16 @@ function crossedOf({ eventsSent, eventsReceived, gaps }: Crossed): Crossed {
 }
 
 /** Waits until what drains away has gone, a few seconds at most. @returns whether all of it has */
-async function leftAll(node: ClusterLink['node']): Promise<boolean> {
+async function leftAll(node: ClusterLink['node'], host: Pick<HubHost, 'partsTaken'>): Promise<boolean> {
   const untilMs = systemClock.now() + LEAVE_MS_MAX;
-  let before = Number.POSITIVE_INFINITY;
+  let before = { count: Number.POSITIVE_INFINITY, parts: host.partsTaken };
   let sinceMs = systemClock.now();
   while (systemClock.now() < untilMs) {
-    const { count } = node.homes.claims;
-    if (count === 0) return true;
-    if (count < before) sinceMs = systemClock.now();
+    const now = { count: node.homes.claims.count, parts: host.partsTaken };
+    if (now.count === 0) return true;
+    if (now.count < before.count || now.parts > before.parts) sinceMs = systemClock.now();
     else if (systemClock.now() - sinceMs > LEAVE_IDLE_MS) return false; // nobody takes it
-    before = count;
+    before = now;
     await after(LEAVE_LOOK_MS);
   }
   return false;

@@ -73,6 +73,7 @@ export class HubHost implements ClusterHost {
   readonly #asked = new Map<number, number>();
   #asking: number | undefined;
   #rate = { atMs: 0, events: 0, perSecond: 0 };
+  #partsTaken = 0;
 
   constructor(deps: HubHostDeps) {
     this.#deps = deps;
@@ -90,6 +91,9 @@ export class HubHost implements ClusterHost {
       node,
       reader: this.#deps.reader,
       applied: (revision) => operators.applied(revision),
+      partTaken: () => {
+        this.#partsTaken += 1;
+      },
       askPast: (request, id, query) => this.#askPast(request, id, query),
     });
     this.#tell(fromLink.hello, {});
@@ -307,6 +311,11 @@ export class HubHost implements ClusterHost {
 
   call(name: string, body: Uint8Array): Promise<CallAnswer> {
     return this.#deps.call(name, body);
+  }
+
+  /** Parts of what the owner has handed over so far. */
+  get partsTaken(): number {
+    return this.#partsTaken;
   }
 
   figures(): HostFigures {

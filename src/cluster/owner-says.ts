@@ -13,6 +13,8 @@ export interface OwnerSaysDeps {
   readonly node: ClusterNode;
   readonly reader: HistoryReader;
   readonly applied: (revision: number) => void;
+  /** A part of what is handed over has come. */
+  readonly partTaken: () => void;
   readonly askPast: (request: number, id: string, query: HistoryQuery) => void;
 }
 
@@ -24,7 +26,11 @@ export function ownerSays(deps: OwnerSaysDeps): Readonly<Record<number, TakeReco
   return { ...ofHomes(deps), ...ofFollows(deps) };
 }
 
-function ofHomes({ node: { homes }, applied }: OwnerSaysDeps): Readonly<Record<number, TakeRecord>> {
+function ofHomes({
+  node: { homes },
+  applied,
+  partTaken,
+}: OwnerSaysDeps): Readonly<Record<number, TakeRecord>> {
   const partsOf = new Map<string, Uint8Array[]>();
   const kindOf = (kind: number): HomeKind => kind as HomeKind;
   return {
@@ -58,6 +64,7 @@ function ofHomes({ node: { homes }, applied }: OwnerSaysDeps): Readonly<Record<n
       const parts = partsOf.get(key);
       if (parts === undefined) partsOf.set(key, [part]);
       else parts.push(part);
+      partTaken();
     },
     [ToLinkRecord.Surrendered]: (...at) => {
       const { kind, id, seq } = toLink.surrendered.read(...at);

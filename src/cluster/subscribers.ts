@@ -32,7 +32,7 @@ export interface KeptSubscriber {
 }
 
 /** Rows in a part: about 100 KB of long ids. */
-const ROWS_PER_PART = 500;
+export const ROWS_PER_PART = 500;
 const PAUSED = 1;
 
 type Item = readonly [name: string, flags: number, types: number];

@@ -15,7 +15,6 @@ import { Silences } from './silences.ts';
 import type { RequestWaits, SubscriberHomes } from './subscriber-homes.ts';
 import { SubscriberTimes } from './subscriber-times.ts';
 import type { SubscribersDeps } from './subscribers-deps.ts';
-import { isSubscribed } from './subscriptions.ts';
 
 export class Subscribers {
   readonly #deps: SubscribersDeps;
@@ -225,21 +224,20 @@ export class Subscribers {
     } else this.freeIfIdle(slot);
   }
 
-  /** Another node has what the subscriber had: it goes from here without a word, and what operators set stays. */
-  surrender(slot: number, close: (typeof closes)[keyof typeof closes]): void {
-    const { registry, subscriptions, sweeps, wheel } = this.#deps;
+  /** Another node has the subscriber now: its connection ends. What it kept waits to be handed over. */
+  dismiss(slot: number, close: (typeof closes)[keyof typeof closes]): void {
+    const { registry, subscriptions, sweeps } = this.#deps;
     const session = registry.subscribers.rows.session[slot]!;
     if (session !== NONE) {
       subscriptions.link(session).close(session, close);
       this.#disconnect(slot);
     }
     sweeps.forget(slot);
-    for (const filter of registry.filters.ofSubscriber(slot)) registry.filters.remove(filter);
-    registry.forEachOfSubscriber(slot, (row) => {
-      if (isSubscribed(registry.rowState(row)))
-        subscriptions.move(row, registry.isGranted(row) ? RowState.allow : RowState.none);
-    });
-    wheel.cancel(slot);
+  }
+
+  /** What was kept of a dismissed subscriber has gone. */
+  dismissed(slot: number): void {
+    this.#deps.wheel.cancel(slot);
     this.freeIfIdle(slot);
   }
 

@@ -9,7 +9,7 @@ import type { ClusterLink } from '../../src/cluster/link.ts';
 const own = { node: 'a', version: '1.2.3', startedAtMs: 1000 };
 const ofHost = { devices: 1, subscribers: 2, eventsPerSecond: 3, draining: false };
 const crossed = { eventsSent: 4, eventsReceived: 5, gaps: 6 };
-const host = { figures: () => ofHost };
+const host = { figures: () => ofHost, partsTaken: 0 };
 
 interface Other {
   readonly node: string;
@@ -109,6 +109,23 @@ describe('a drain waits for others to take what has its home here', () => {
     expect(await leave([3])).toEqual([false, 520]);
     const [all, afterMs] = await leave([9, ...Array.from({ length: 20 }, () => 8), 7]);
     expect([all, afterMs]).toEqual([false, 420 + 520]);
+  });
+
+  it('for as long as parts of it come', async () => {
+    let looks = 0;
+    const taking = {
+      ...host,
+      get partsTaken() {
+        looks += 1;
+        return Math.floor(Math.min(looks, 100) / 10); // a part each 200 ms, for two seconds
+      },
+    };
+    const left = answerTo(own, linkWith([], [], [1]).link, taking, { ask: 'left' }) as Promise<boolean>;
+    const startedAt = performance.now();
+    const done = left.then((all) => [all, performance.now() - startedAt]);
+    await vi.runAllTimersAsync();
+    const [all, afterMs] = await done;
+    expect([all, afterMs]).toEqual([false, 98 * 20 + 520]);
   });
 
   it('for five seconds at most', async () => {

@@ -105,29 +105,34 @@ describe('a subscriber that is kicked', () => {
 });
 
 describe('a subscriber that another node has', () => {
-  it('goes without a word, and what operators set stays', () => {
-    const { parts, session, slot, states, filters } = withOperators('allow');
-    parts.subscribers.surrender(slot, closes.replaced);
-    expect(parts.told()).toEqual([`close ${name(session)} 4004`]);
-    expect([states(), filters()]).toEqual([['allow', 'allow', 'deny'], 0]);
-    expect(parts.timers.isSet(slot)).toBe(false);
-  });
-
-  it('is gone where nobody set anything, connected or not', () => {
+  it('is closed, and keeps its rows until they are handed over', () => {
     for (const leaves of [false, true]) {
       const { parts, session, slot } = following(['dev-1', 'dev-*']);
       if (leaves) parts.subscribers.leave(session);
-      parts.subscribers.surrender(slot, closes.replaced);
-      expect([parts.knows('s'), parts.status('dev-1', 's')]).toEqual([false, 'none']);
+      parts.subscribers.dismiss(slot, closes.replaced);
       expect(parts.told()).toEqual(leaves ? [] : [`close ${name(session)} 4004`]);
+      expect([parts.knows('s'), parts.status('dev-1', 's')]).toEqual([true, 'disconnected']);
     }
+  });
+
+  it('is waited for no more once it is dismissed, and gone where operators set nothing', () => {
+    const { parts, slot, filters } = withOperators('allow');
+    parts.subscribers.dismiss(slot, closes.replaced);
+    parts.subscribers.dismissed(slot);
+    expect([parts.knows('s'), filters(), parts.timers.isSet(slot)]).toEqual([true, 1, false]);
+    const other = new OwnerParts();
+    other.subscriber('s');
+    other.subscribers.dismiss(0, closes.replaced);
+    expect(other.knows('s')).toBe(true);
+    other.subscribers.dismissed(0);
+    expect(other.knows('s')).toBe(false);
   });
 
   it('is not gone on with where its rows were still on their way', () => {
     const { parts, session, slot } = following();
     parts.keepBusy(parts.subscriber('busy'));
     parts.subscribers.leave(session);
-    parts.subscribers.surrender(slot, closes.replaced);
+    parts.subscribers.dismiss(slot, closes.replaced);
     expect(parts.sweeps.hasReady).toBe(false);
   });
 });

@@ -113,6 +113,7 @@ export class Cluster {
   /** Once per poll: what has changed since the last is told. */
   flush(): void {
     this.#operatorState.step();
+    this.#moves.step();
     this.#waits.tick();
     this.#peers.tick();
     this.#listings.flush();
@@ -120,7 +121,7 @@ export class Cluster {
   }
 
   untilNextMs(now: number): number {
-    return this.#operatorState.hasReady ? 0 : this.#waits.untilNextMs(now);
+    return this.#operatorState.hasReady || this.#moves.hasReady ? 0 : this.#waits.untilNextMs(now);
   }
 
   #ofFollows(): Readonly<Record<number, Take>> {

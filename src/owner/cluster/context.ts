@@ -11,6 +11,7 @@ import type { Gateways } from '../gateways.ts';
 import type { Operator } from '../operator.ts';
 import type { OperatorRows } from '../operator-rows.ts';
 import type { Registry } from '../registry.ts';
+import type { RowWalks } from '../row-walks.ts';
 import type { RuleSweep } from '../rule-sweep.ts';
 import type { TokenScopes } from '../scopes.ts';
 import type { Subscribers } from '../subscribers.ts';
@@ -40,6 +41,7 @@ export interface ClusterContext {
   readonly wheel: Wheel;
   readonly subscriberWheel: Wheel;
   readonly sweeps: Sweeps;
+  readonly walks: RowWalks;
   readonly clock: Clock;
   readonly counters: Counters;
   readonly settings: {

@@ -1,32 +1,33 @@
 /**
  * Subscribers, in a cluster: one place for each. A connection waits until it is known what another node keeps of it, at
- * most a second; then it has its subscriptions, filters and pauses back. Owner thread only.
+ * most a second; then it has its subscriptions, filters and pauses back. What is kept of one comes and goes in slices,
+ * and nothing of it changes before all of it was told: an owner that takes over midway has it still. Owner thread only.
  */
 import { SurrenderReason } from '../../cluster/host.ts';
 import { HomeKind } from '../../cluster/records.ts';
-import {
-  decodeKeptSubscriber,
-  encodeKeptSubscriber,
-  type KeptSubscriber,
-} from '../../cluster/subscribers.ts';
 import { closes } from '../../codes.ts';
 import { highWater } from '../../memory/layout.ts';
 import { NONE } from '../../presence/columns.ts';
-import { RowState } from '../../presence/lifecycle.ts';
 import { toLink } from '../../records/cluster.ts';
 import { Notice } from '../../records/replies.ts';
 import type { Join, Request } from '../../records/requests.ts';
 import { edgeOf } from '../../records/sessions.ts';
-import { ALL_TYPES } from '../../wire/events.ts';
 import type { SubscriberHomes } from '../subscriber-homes.ts';
 import { isSubscribed } from '../subscriptions.ts';
 import type { ClusterContext } from './context.ts';
+import { KeptRows } from './kept-rows.ts';
+import { SlicedWork, type Slices } from './sliced-work.ts';
 
 /** A connection whose claim is not settled. */
 interface Arrival {
   readonly join: Join;
   /** Asked meanwhile. */
   readonly requests: Request[];
+}
+
+/** The link has been asked for a subscriber, and is not told yet that all is handed over. */
+interface Departure {
+  readonly wasHere: boolean;
 }
 
 const SUBSCRIBER = HomeKind.subscriber;
@@ -42,10 +43,28 @@ export class SubscriberMoves implements SubscriberHomes {
   readonly #here = new Set<string>();
   /** Ids of connections that do not want back by themselves what was kept: how they came. */
   readonly #reserved = new Map<string, Join>();
+  readonly #departures = new Map<string, Departure>();
+  readonly #work = new SlicedWork();
+  readonly #rows: KeptRows;
+  #kicks = 0;
+  /** By id with work under way: the number of the last kick. */
+  readonly #kicked = new Map<string, number>();
 
   constructor(context: ClusterContext) {
     this.#context = context;
+    this.#rows = new KeptRows(context);
     this.#takeOver();
+  }
+
+  /** Whether a step has something to do. */
+  get hasReady(): boolean {
+    return this.#work.hasReady;
+  }
+
+  /** Goes on with what comes or goes in slices. */
+  step(): void {
+    this.#work.step();
+    if (!this.#work.hasReady) this.#kicked.clear();
   }
 
   /** What the owner before had here is here. */
@@ -78,14 +97,23 @@ export class SubscriberMoves implements SubscriberHomes {
     if (older !== undefined) {
       links[edgeOf(older.join.session)]!.close(older.join.session, closes.replaced);
       this.#bySession.delete(older.join.session);
-    } else link.tell(toLink.connected, { kind: SUBSCRIBER, id });
-    if (this.#here.has(id)) {
+    } else if (!this.#departures.has(id)) {
+      link.tell(toLink.connected, { kind: SUBSCRIBER, id }); // else when it is told that all is handed over
+    }
+    const isHere = this.#here.has(id);
+    if (isHere && !this.#work.isBusy(id)) {
       this.#reserve(join);
       return true;
     }
     this.#arrivals.set(id, { join, requests: [] });
     this.#bySession.set(session, id);
+    if (isHere) this.#work.after(id, () => this.#enterHere(id, session));
     return false;
+  }
+
+  /** All that was kept elsewhere is here: nobody else lets the connection in. */
+  #enterHere(id: string, session: number): void {
+    if (this.#here.has(id) && this.#arrivals.get(id)?.join.session === session) this.#release(id);
   }
 
   asks(request: Request): boolean {
@@ -123,6 +151,8 @@ export class SubscriberMoves implements SubscriberHomes {
   /** What operators set for it may still hold its row. */
   kicked(id: string, number: number): void {
     const { link } = this.#context;
+    this.#kicks += 1;
+    if (this.#work.isBusy(id)) this.#kicked.set(id, this.#kicks);
     link.tell(toLink.kicked, { id, number });
     if (this.#here.delete(id)) link.tell(toLink.forget, { kind: SUBSCRIBER, id });
   }
@@ -130,6 +160,8 @@ export class SubscriberMoves implements SubscriberHomes {
   /** The link has started anew: it is told of every subscriber here. */
   tellAll(): void {
     const { registry, link } = this.#context;
+    for (const [id, { wasHere }] of this.#departures) if (wasHere) this.#here.add(id); // and stays
+    this.#departures.clear();
     for (const id of this.#arrivals.keys()) link.tell(toLink.connected, { kind: SUBSCRIBER, id });
     for (const id of this.#here) {
       const slot = registry.subscriberOf(id);
@@ -154,27 +186,44 @@ export class SubscriberMoves implements SubscriberHomes {
   /** This node is the subscriber's place. @param parts what other nodes kept */
   adopt(id: string, parts: readonly Uint8Array[] | undefined): void {
     this.#here.add(id);
-    const kept = decodeKeptSubscriber(parts ?? []);
-    if (kept.rows.length + kept.filters.length === 0) return;
-    const reserved = this.#reserved.get(id);
-    if (reserved?.fresh === true) return; // it wants nothing of it
-    const slot = this.#keep(id, kept);
-    if (slot < 0) return;
-    const { registry, sweeps } = this.#context;
+    if (parts === undefined || parts.length === 0) return;
+    this.#work.begin(id, this.#adopt(id, parts, this.#kicks));
+  }
+
+  /** @param kicks a later one ends it */
+  *#adopt(id: string, parts: readonly Uint8Array[], kicks: number): Slices {
+    const { registry, sweeps, filters } = this.#context;
+    if (this.#reserved.get(id)?.fresh === true) return; // it wants nothing of it
+    let awayMs = Number.POSITIVE_INFINITY; // of the part that was left last: what is older expires with it
+    for (const part of parts) {
+      if ((this.#kicked.get(id) ?? 0) > kicks) return;
+      const added = this.#rows.add(id, part);
+      awayMs = Math.min(awayMs, added?.awayMs ?? awayMs);
+      yield added?.rows ?? 0;
+    }
+    const slot = registry.subscriberOf(id);
+    if (slot < 0 || awayMs === Number.POSITIVE_INFINITY) return;
+    filters.rescanOf(slot);
     const isWelcomed = registry.subscribers.rows.session[slot] !== NONE;
-    if (!isWelcomed) this.#expire(slot, kept.awayMs);
+    if (!isWelcomed) this.#expire(slot, awayMs);
     // One that was welcomed already gets them now, or asks for them by itself.
-    else if (reserved === undefined) sweeps.input(slot, 'reconnect', Notice.resumed);
+    else if (!this.#reserved.has(id)) sweeps.input(slot, 'reconnect', Notice.resumed);
   }
 
   /** The connection that waited is let in. */
   release(id: string): void {
+    this.#work.after(id, () => this.#release(id));
+  }
+
+  #release(id: string): void {
     const { subscribers, registry, link } = this.#context;
     const arrival = this.#arrivals.get(id);
     this.#arrivals.delete(id);
     if (arrival === undefined) {
       const slot = registry.subscriberOf(id);
-      if (slot >= 0 && (registry.hasRowsOf(slot) || registry.filters.count(slot) > 0)) return;
+      const isConnected = slot >= 0 && registry.subscribers.rows.session[slot] !== NONE;
+      if (isConnected || (slot >= 0 && (registry.hasRowsOf(slot) || registry.filters.count(slot) > 0)))
+        return;
       // It left again, and nothing is kept of it.
       if (slot >= 0) subscribers.freeIfIdle(slot);
       if (this.#here.delete(id)) link.tell(toLink.forget, { kind: SUBSCRIBER, id });
@@ -202,7 +251,7 @@ export class SubscriberMoves implements SubscriberHomes {
 
   /** Another node is its place now: the connection goes, and what is kept is handed over. */
   surrender(id: string, reason: SurrenderReason): void {
-    const { registry, links, subscribers, link } = this.#context;
+    const { registry, links, subscribers } = this.#context;
     const close = reason === SurrenderReason.conflict ? closes.drain : closes.replaced;
     const arrival = this.#arrivals.get(id);
     if (arrival !== undefined) {
@@ -212,38 +261,23 @@ export class SubscriberMoves implements SubscriberHomes {
       this.#arrivals.delete(id);
     }
     this.#reserved.delete(id);
-    const slot = this.#here.delete(id) ? registry.subscriberOf(id) : -1;
-    const kept = slot < 0 ? undefined : this.#keptOf(slot);
-    if (slot >= 0) subscribers.surrender(slot, close);
-    const isAny = kept !== undefined && kept.rows.length + kept.filters.length > 0;
-    for (const part of isAny ? encodeKeptSubscriber(kept) : [])
-      link.tell(toLink.surrenderPart, { kind: SUBSCRIBER, id, part });
-    link.tell(toLink.surrendered, { kind: SUBSCRIBER, id, seq: 0 });
+    const departure = { wasHere: this.#here.delete(id) };
+    this.#departures.set(id, departure);
+    const slot = departure.wasHere ? registry.subscriberOf(id) : -1;
+    const awayMs = slot < 0 ? 0 : this.#rows.awayMs(slot);
+    if (slot >= 0) subscribers.dismiss(slot, close);
+    this.#work.begin(id, this.#depart(id, departure, awayMs));
   }
 
-  /** What the subscriber has here already stands. @returns its slot, -1 without room */
-  #keep(id: string, { rows, filters }: KeptSubscriber): number {
-    const { registry, devices } = this.#context;
-    const slot = registry.ensureSubscriberOf(id);
-    if (slot < 0) return -1;
-    for (const { device, paused, types } of rows) {
-      const deviceSlot = registry.ensureDeviceOf(device);
-      if (deviceSlot < 0) continue;
-      const found = registry.findRow(deviceSlot, slot);
-      const state = paused ? RowState.paused : RowState.disconnected;
-      const wanted = types === 0 ? ALL_TYPES : types >> 1;
-      if (found < 0) registry.createRow(deviceSlot, slot, state, { types: wanted });
-      else if (registry.rowState(found) === RowState.allow) registry.setRowState(found, state);
-      devices.unwatched(deviceSlot);
-    }
-    for (const { filter, paused, types } of filters) {
-      const prefix = filter.slice(0, -1);
-      const state = paused ? RowState.paused : RowState.disconnected;
-      if (registry.filters.find(slot, prefix) < 0)
-        registry.filters.create(slot, prefix, state, types === 0 ? ALL_TYPES : types >> 1);
-    }
-    this.#context.filters.rescanOf(slot);
-    return slot;
+  *#depart(id: string, departure: Departure, awayMs: number): Slices {
+    const { link } = this.#context;
+    const goesOn = (): boolean => this.#departures.get(id) === departure; // else the link has started anew
+    if (departure.wasHere) yield* this.#rows.tell(id, awayMs, goesOn);
+    if (!goesOn()) return;
+    this.#departures.delete(id);
+    link.tell(toLink.surrendered, { kind: SUBSCRIBER, id, seq: 0 });
+    if (this.#arrivals.has(id)) link.tell(toLink.connected, { kind: SUBSCRIBER, id });
+    if (departure.wasHere) yield* this.#rows.remove(id);
   }
 
   /** What is kept expires as if it had been here all the time, and with what was: that is newer. */
@@ -253,32 +287,5 @@ export class SubscriberMoves implements SubscriberHomes {
     const lostAtMs = Math.max(Math.floor(clock.now() - awayMs), Number(Atomics.load(lastSeen, slot)));
     Atomics.store(lastSeen, slot, BigInt(lostAtMs));
     subscriberWheel.set(slot, lostAtMs + settings.subscriberRemoveAfterMs);
-  }
-
-  #keptOf(slot: number): KeptSubscriber {
-    const { registry, clock } = this.#context;
-    const rows: KeptSubscriber['rows'][number][] = [];
-    const { ownTypes, device } = registry.subscriptions.rows;
-    registry.forEachOfSubscriber(slot, (row) => {
-      const state = registry.rowState(row);
-      if (!isSubscribed(state) || registry.isFiltered(row)) return;
-      const own = ownTypes[row]!;
-      rows.push({
-        device: registry.deviceId(device[row]!),
-        paused: state === RowState.paused,
-        types: own === ALL_TYPES || own === 0 ? 0 : own << 1,
-      });
-    });
-    const list = registry.filters.ofSubscriber(slot).map((filter) => {
-      const types = registry.filters.slab.rows.types[filter]!;
-      return {
-        filter: `${registry.filters.prefix(filter)}*`,
-        paused: registry.filters.state(filter) === RowState.paused,
-        types: types === ALL_TYPES ? 0 : types << 1,
-      };
-    });
-    const { session, lastSeen } = registry.subscribers.rows;
-    const awayMs = session[slot] === NONE ? clock.now() - Number(Atomics.load(lastSeen, slot)) : 0;
-    return { rows, filters: list, awayMs: Math.max(0, awayMs) };
   }
 }
