@@ -1,28 +1,28 @@
+import { readdirSync, readFileSync } from 'node:fs';
 import { defineConfig } from 'vitest/config';
 import { BaseSequencer, type TestSpecification } from 'vitest/node';
 import { TEST_MS } from './test/support/waits.ts';
 
-/** The suites that take minutes come first, so that the rest fits beside them. */
-const LONG = ['/test/conformance/', '/test/mqtt/', '/test/cluster/'];
-/** Units in one thread: they share a process, which loads the sources once and not for each file. */
-const UNITS = [
-  'access',
-  'admin',
-  'edge',
-  'history',
-  'memory',
-  'owner',
-  'presence',
-  'records',
-  'settings',
-  'wire',
-].map((folder) => `test/${folder}/**/*.test.ts`);
+/** What takes longest comes first, so that the rest fits beside it. */
+const LONG = [
+  '/test/conformance/',
+  '/test/mqtt/',
+  '/test/cluster/',
+  '/test/cli/commands/bench',
+  '/test/hostile/',
+  '/test/regression/idle-connections',
+];
+/** A file that replaces modules needs them loaded anew, and so a process of its own. */
+const APART = readdirSync('test', { recursive: true, encoding: 'utf8' })
+  .filter((file) => file.endsWith('.test.ts'))
+  .map((file) => `test/${file}`)
+  .filter((file) => readFileSync(file, 'utf8').includes('vi.mock('));
 
-/** Units come last, one after the other: a process takes only files that follow each other. */
+/** Those that share processes come first: a process takes only files of one project that follow each other. */
 class LongFirst extends BaseSequencer {
   override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
     const rank = ({ moduleId, project }: TestSpecification): number => {
-      if (project.name === 'units') return LONG.length + 1;
+      if (project.name === 'apart') return LONG.length + 1;
       const at = LONG.findIndex((folder) => moduleId.includes(folder));
       return at < 0 ? LONG.length : at;
     };
@@ -33,7 +33,7 @@ class LongFirst extends BaseSequencer {
 export default defineConfig({
   test: {
     setupFiles: ['test/support/properties.ts'],
-    // Threads and sockets are real in most of these tests, which mostly wait: three files at a time fill two cores.
+    // Threads and sockets are real in many of these tests, which mostly wait: three files at a time fill two cores.
     maxWorkers: 3,
     // Tests within a file run one after the other, but for those that do nothing but wait for timers.
     maxConcurrency: 20,
@@ -41,8 +41,12 @@ export default defineConfig({
     hookTimeout: TEST_MS,
     sequence: { sequencer: LongFirst },
     projects: [
-      { extends: true, test: { name: 'hubs', include: ['test/**/*.test.ts'], exclude: UNITS } },
-      { extends: true, test: { name: 'units', include: UNITS, isolate: false } },
+      // A process that runs many files loads the sources once and not for each.
+      {
+        extends: true,
+        test: { name: 'shared', include: ['test/**/*.test.ts'], exclude: APART, isolate: false },
+      },
+      { extends: true, test: { name: 'apart', include: APART } },
     ],
   },
 });
