@@ -287,9 +287,11 @@ export class Subscribers {
     subscriptions.link(session[slot]!).vip(session[slot]!, vip[slot] !== 0);
     let isPartial = filters.list(slot).some(({ value }) => value === RowState.disconnected);
     registry.forEachOfSubscriber(slot, (row) => {
-      const state = registry.rowState(row);
-      if (state === RowState.active) subscriptions.attach(row);
-      if (state === RowState.disconnected) isPartial = true;
+      if (registry.rowState(row) === RowState.active) {
+        if (subscriptions.mayDeliver(row)) subscriptions.attach(row);
+        else subscriptions.move(row, RowState.disconnected); // the owner before this one was about to take it away
+      }
+      if (registry.rowState(row) === RowState.disconnected) isPartial = true;
     });
     if (isPartial && hold) this.#times.hold(slot, clock.now() + settings.subscriberRemoveAfterMs);
     else if (isPartial) sweeps.input(slot, 'reconnect', Notice.resumed);
