@@ -109,6 +109,8 @@ describe('authentication by token', () => {
     'issuer.example',
     'http://127.0.0.1.example/keys',
     'file:///keys',
+    'https://hub:hunter2@issuer.example/keys',
+    'http://hub@127.0.0.1/keys',
   ])('does not take keys from %s', (url) => {
     expect(problemsOf({ env: { DAT_AUTH_JWKS_URL: url } })).toHaveLength(1);
   });
@@ -121,6 +123,12 @@ describe('authentication by token', () => {
   ])('takes keys from %s', (url) =>
     expect(settingsOf({ env: { DAT_AUTH_JWKS_URL: url } }).authJwksUrl).toBe(url),
   );
+
+  it.each(['https://hub:hunter2@a.example', 'http://hub@127.0.0.1:80'])('sends no webhook to %s', (url) => {
+    const problems = problemsOf({ env: { DAT_WEBHOOK_URL: url } });
+    expect(problems).toEqual([expect.stringContaining('expected an http or https URL without a user name')]);
+    expect(problems[0]).not.toContain('hunter2');
+  });
 
   it('keeps its secret out of flags and out of what is printed', () => {
     const problems = problemsOf({

@@ -51,13 +51,14 @@ export class Allowances {
     return 0;
   }
 
-  /** Keeps what the peer has used. */
+  /** Keeps what the peer has used. Several connections may share an allowance: what one of them used stays used. */
   keep(peer: string, fullAtMs: number, nowMs: number): void {
     if (fullAtMs <= nowMs) return;
     const { first, tag } = this.#hash(peer);
     let best = first;
     for (let place = first; place < first + WAYS; place++) {
       if (this.#tags[place] === tag) {
+        if (this.#fullAt[place]! >= fullAtMs) return;
         best = place;
         break;
       }

@@ -1,6 +1,6 @@
 /**
- * Who may subscribe to what where no operator set the pair itself: the first rule that matches, else the default
- * access. Owner thread only.
+ * Who may subscribe to what where no row says what an operator set the pair to: the first rule that matches, else the
+ * default access. Owner thread only.
  */
 import { type Access, type AccessRule, AccessRules } from '../access/rules.ts';
 
@@ -8,6 +8,8 @@ export class AccessControl {
   /** In force for every subscribe from the moment they are set. */
   rules: AccessRules;
   readonly default: Access;
+  /** Pairs that the operators of a cluster deny, and for whose rows there is no room here: as `device subscriber`. */
+  readonly #denied = new Set<string>();
 
   constructor(defaultAccess: Access, rules: readonly AccessRule[]) {
     this.default = defaultAccess;
@@ -16,11 +18,27 @@ export class AccessControl {
 
   /** Whether the default access holds for every pair: there is no rule. */
   get isUniform(): boolean {
-    return this.rules.isEmpty;
+    return this.rules.isEmpty && this.#denied.size === 0;
+  }
+
+  /** The pair is denied, whatever the rules say. */
+  deny(device: string, subscriber: string): void {
+    this.#denied.add(`${device} ${subscriber}`);
+  }
+
+  /** What `deny` did is undone. @returns whether it was done */
+  lift(device: string, subscriber: string): boolean {
+    return this.#denied.delete(`${device} ${subscriber}`);
+  }
+
+  /** The pairs that `deny` named. */
+  get denied(): (readonly [device: string, subscriber: string])[] {
+    return [...this.#denied].map((pair) => pair.split(' ') as [string, string]);
   }
 
   /** @param rules those in force, or others to be tried out */
   decide(device: string, subscriber: string, rules: AccessRules = this.rules): Access {
+    if (this.#denied.size > 0 && this.#denied.has(`${device} ${subscriber}`)) return 'deny';
     return rules.decide(device, subscriber) ?? this.default;
   }
 }

@@ -53,11 +53,12 @@ export class FilterGains {
     const state = registry.filters.state(slot) as RowState;
     const isTold = session !== NONE && state === RowState.active;
     const types = registry.filters.typesOf(subscriber, id);
+    // What is held from a connection with another token, or paused by an operator, may be more than the token covers.
+    if (!subscriptions.mayFollow(subscriber, device, row)) return;
     if (row >= 0 && registry.rowState(row) !== RowState.allow) {
       this.#gainFollowed(row, session, slot, isTold);
       return;
     }
-    if (!subscriptions.mayFollow(subscriber, device, row)) return;
     if (state !== registry.filters.strongestState(subscriber, id)) return; // the stronger one makes the row
     const isFull = registry.rowCount(subscriber) >= rowsMax;
     const made =

@@ -102,12 +102,13 @@ export class Operator {
     return { ok: true, ...part };
   }
 
-  #setRow({ device, subscriber, status, vip }: SetRow): OperatorResult {
+  #setRow({ device, subscriber, status, vip, dryRun = false }: SetRow): OperatorResult {
     const found = this.#pair(device, subscriber);
     if (status === 'active' && !this.#subscribers.covers(subscriber, device)) {
       const message = `the token of subscriber "${subscriber}" does not cover device "${device}"`;
       return { ok: false, why: 'forbidden', message };
     }
+    if (dryRun) return { ok: true };
     if (found < 0 && status === undefined) return missingRow(device, subscriber);
     const row = found >= 0 ? found : this.#makeRow(device, subscriber, status!);
     if (row < 0) return { ok: false, why: 'over_capacity', message: 'the presence table is full' };

@@ -140,7 +140,7 @@ export class Owner {
     const rows = new OperatorRows({ ...shared, sweeps });
     const peers = { devices, subscribers, gateways: this.#gateways };
     this.#operator = new Operator({ ...peers, registry, subscriptions, sweep, filters, rows, clients });
-    const parts = { ...pages, ...peers, scopes, filters, sweeps, rows, history, links };
+    const parts = { ...pages, ...peers, access, scopes, filters, sweeps, rows, history, links };
     this.#cluster = createCluster(deps, {
       ...parts,
       operator: this.#operator,

@@ -26,7 +26,12 @@ export class TokenScopes {
     const now = this.#restricted.get(slot);
     if (now === undefined) this.#filtersWith.delete(slot);
     else this.#filtersWith.set(slot, now);
-    return before !== undefined && now?.devices?.isSameAs(before.devices!) === true ? undefined : before;
+    return isSame(before, now) ? undefined : before;
+  }
+
+  /** Whether the subscriber's filters follow what another token than its last covered. */
+  isOtherForFilters(slot: number): boolean {
+    return !isSame(this.#filtersWith.get(slot), this.#restricted.get(slot));
   }
 
   /** Whether the token that the subscriber came with last covers every device. */
@@ -44,4 +49,10 @@ export class TokenScopes {
     const actor = this.#restricted.get(slot);
     return actor === undefined || authorize(actor, { kind: 'follow', device }) === 'allowed';
   }
+}
+
+/** Whether the two, of which each may cover everything, cover the same. */
+function isSame(one: Actor | undefined, other: Actor | undefined): boolean {
+  if (one === undefined || other === undefined) return one === other;
+  return one.devices!.isSameAs(other.devices!);
 }

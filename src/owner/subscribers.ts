@@ -9,6 +9,7 @@ import { NO_BYTES, Notice } from '../records/replies.ts';
 import { type Join, KEEP_AS_SET, type Request } from '../records/requests.ts';
 import { edgeOf } from '../records/sessions.ts';
 import { isFilterPage } from './filter-pages.ts';
+import { Unfinished } from './filter-table.ts';
 import type { NamedRequest } from './requests.ts';
 import { SessionSlots } from './session-slots.ts';
 import { Silences } from './silences.ts';
@@ -285,9 +286,11 @@ export class Subscribers {
     subscriptions.link(session[slot]!).vip(session[slot]!, vip[slot] !== 0);
     let isPartial = filters.list(slot).some(({ value }) => value === RowState.disconnected);
     registry.forEachOfSubscriber(slot, (row) => {
-      const state = registry.rowState(row);
-      if (state === RowState.active) subscriptions.attach(row);
-      if (state === RowState.disconnected) isPartial = true;
+      if (registry.rowState(row) === RowState.active) {
+        if (subscriptions.mayDeliver(row)) subscriptions.attach(row);
+        else subscriptions.move(row, RowState.disconnected); // the owner before this one was about to take it away
+      }
+      if (registry.rowState(row) === RowState.disconnected) isPartial = true;
     });
     if (isPartial && hold) this.#times.hold(slot, clock.now() + settings.subscriberRemoveAfterMs);
     else if (isPartial) sweeps.input(slot, 'reconnect', Notice.resumed);
@@ -309,6 +312,20 @@ export class Subscribers {
     registry.moveToEdge(slot, edge, hasActive);
   }
 
+  /**
+   * Its connection ends: the filters that it asked for go by its token. Where it has not asked for others, which go by the
+   * token of an earlier one, what those that it asked for lack is looked for when they are active again.
+   */
+  #settleFilters(slot: number): void {
+    const { registry, scopes } = this.#deps;
+    const { filters } = registry;
+    const all = filters.ofSubscriber(slot);
+    const asked = all.filter((filter) => filters.state(filter) !== RowState.disconnected);
+    if (asked.length === all.length) scopes.useForFilters(slot);
+    else if (scopes.isOtherForFilters(slot))
+      for (const filter of asked) filters.begin(filter, Unfinished.pages);
+  }
+
   #disconnect(slot: number): void {
     const { registry, wheel, settings, sweeps, filters } = this.#deps;
     const { rows } = registry.subscribers;
@@ -319,6 +336,8 @@ export class Subscribers {
     Atomics.store(rows.silent, slot, 0);
     wheel.set(slot, Number(Atomics.load(rows.lastSeen, slot)) + settings.subscriberRemoveAfterMs);
     this.waits?.sessionOver(session);
+    // Else what it kept is still on its way to it.
+    if (!sweeps.isReconnecting(slot)) this.#settleFilters(slot);
     sweeps.sessionOver(session);
     filters.sessionOver(session);
     this.#leaving = slot;

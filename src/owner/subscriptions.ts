@@ -148,7 +148,9 @@ export class Subscriptions {
     const { registry } = this.#deps;
     const before = registry.subscriptions.rows.types[row];
     registry.setTypes(row, own, own | filtered);
-    if (before !== (own | filtered) && registry.rowState(row) === RowState.active) this.attach(row);
+    if (before === (own | filtered) || registry.rowState(row) !== RowState.active) return;
+    // After a takeover, rows that are still to be resumed count as active: the new session's token may not cover them.
+    if (this.mayDeliver(row)) this.attach(row);
   }
 
   /** Filters of the row's subscriber were paused, or are active again: what they ask for of the device counts so. */
@@ -185,7 +187,7 @@ export class Subscriptions {
 
   /**
    * Whether the subscriber's token and the access rules let the pair's events be delivered. Everything that starts
-   * delivery asks this: subscribe, resume, reconnect, activity after silence, an operator's `active`.
+   * delivery asks this: subscribe, resume, reconnect, activity after silence, other event types, an operator's `active`.
    */
   mayDeliver(row: number): boolean {
     const { registry, scopes } = this.#deps;

@@ -326,7 +326,8 @@ export class Sweeps {
     const waiting = nextRowState(before, 'disconnect', false);
     if (waiting !== RowState.disconnected || (input === 'expireHeld' && before !== waiting)) return;
     const device = registry.subscriptions.rows.device[row]!;
-    if (input === 'expireHeld' && registry.isFiltered(row) && filters.follow(sweep.subscriber, device)) {
+    const isFiltered = input === 'expireHeld' && registry.isFiltered(row);
+    if (isFiltered && filters.follow(sweep.subscriber, device) && subscriptions.mayDeliver(row)) {
       page.change(row, subscriptions.restingState(row) ?? RowState.active); // by filters that were not held
       return;
     }

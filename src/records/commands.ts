@@ -29,12 +29,14 @@ export const ToOwner = {
 } as const;
 
 export type OperatorCommand =
+  /** `dryRun`: only says whether the subscriber's token allows it. */
   | {
       readonly kind: typeof ToOwner.SetRow;
       readonly device: string;
       readonly subscriber: string;
       readonly status: 'allow' | 'active' | 'inactive' | 'deny' | undefined;
       readonly vip: boolean | undefined;
+      readonly dryRun?: boolean;
     }
   | { readonly kind: typeof ToOwner.RemoveRow; readonly device: string; readonly subscriber: string }
   /** `isPart`: another node of the cluster ends the device everywhere, and asks for what is here. */

@@ -112,12 +112,19 @@ function isKeySetUrl(url: string): boolean {
   if (!URL.canParse(url)) return false;
   const { protocol, hostname } = new URL(url);
   const here = hostname === 'localhost' || hostname === '[::1]' || /^127\.\d+\.\d+\.\d+$/.test(hostname);
-  return protocol === 'https:' || (protocol === 'http:' && here);
+  return isFetchable(url) && (protocol === 'https:' || here);
+}
+
+/** `fetch` takes no URL with a user name or a password: each request would fail. */
+function isFetchable(url: string): boolean {
+  if (!URL.canParse(url)) return false;
+  const { protocol, username, password } = new URL(url);
+  return /^https?:$/.test(protocol) && username === '' && password === '';
 }
 
 export const keySetUrl: SettingKind<string> = {
   schema: z.string().refine((url) => url === '' || isKeySetUrl(url)),
-  accepted: 'an https URL, or an http URL of a loopback address',
+  accepted: 'an https URL, or an http URL of a loopback address, without a user name',
   placeholder: 'url',
   words: [],
 };
@@ -127,8 +134,8 @@ export const requestUrl: SettingKind<string> = {
   schema: z
     .string()
     .max(4096)
-    .refine((url) => url === '' || (URL.canParse(url) && /^https?:$/.test(new URL(url).protocol))),
-  accepted: 'an http or https URL',
+    .refine((url) => url === '' || isFetchable(url)),
+  accepted: 'an http or https URL without a user name',
   placeholder: 'url',
   words: [],
 };

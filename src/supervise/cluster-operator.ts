@@ -20,6 +20,13 @@ export interface ClusterOperatorDeps {
 
 type Command<Kind> = Extract<OperatorCommand, { readonly kind: Kind }>;
 type SetRow = Command<typeof ToOwner.SetRow>;
+/** A pair that an operator allowed or denied. */
+interface SetPair {
+  readonly device: string;
+  readonly subscriber: string;
+  readonly access: 'allow' | 'deny';
+}
+
 /** Nodes that beat lately and did not confirm. */
 type Pending = readonly string[];
 
@@ -52,6 +59,9 @@ export class ClusterOperator {
     const { device, subscriber, status, vip } = command;
     this.#assertConnected();
     if (status === undefined && this.#rowOf(device, subscriber) < 0) return this.#deps.operate(command);
+    // Before the bucket has it: what is refused must not lift a denial.
+    const allowed = await this.#deps.operate({ ...command, dryRun: true });
+    if (!allowed.ok) return allowed;
     const changes: OperatorChange[] = [];
     if (status !== undefined) {
       const access = this.#accessFor(device, subscriber, status);
@@ -91,10 +101,11 @@ export class ClusterOperator {
     const slot = this.#deps.presence.findSubscriber(subscriber);
     if (!forget) return this.#deps.operate(command);
     if (slot < 0) return this.#confirmed(await this.#deps.operate(command));
-    const changes = this.#setOn((row) => row.subscriber === slot);
+    const pairs = this.#setOn((row) => row.subscriber === slot);
     const result = await this.#deps.operate(command);
     if (!result.ok) return result;
-    return withPending(result, await this.#change([...changes, { kind: 'vip', subscriber, vip: false }]));
+    const vip: OperatorChange = { kind: 'vip', subscriber, vip: false };
+    return withPending(result, await this.#takeAway(pairs, [vip]));
   }
 
   /** What operators set for the device goes with it. */
@@ -102,10 +113,25 @@ export class ClusterOperator {
     if (command.isPart === true) return this.#deps.operate(command); // the node that asks does the rest
     this.#assertConnected();
     const slot = this.#deps.presence.findDevice(command.device);
-    const changes = slot < 0 ? [] : this.#setOn((row) => row.device === slot);
+    const pairs = slot < 0 ? [] : this.#setOn((row) => row.device === slot);
     const result = await this.#deps.operate(command);
-    if (result.ok && changes.length > 0) return withPending(result, await this.#change(changes));
+    if (result.ok && pairs.length > 0) return withPending(result, await this.#takeAway(pairs, []));
     return this.#confirmed(result);
+  }
+
+  /**
+   * What was set for the pairs is gone from here, and goes from the bucket. If that does not take it, it holds as before, and
+   * so it does here: nobody would tell this node of it again.
+   */
+  async #takeAway(pairs: readonly SetPair[], others: readonly OperatorChange[]): Promise<Pending> {
+    const changes = pairs.map((pair) => ({ kind: 'pair', ...pair, access: undefined }) as const);
+    try {
+      return await this.#change([...changes, ...others]);
+    } catch (error) {
+      for (const { access: status, ...pair } of pairs)
+        await this.#deps.operate({ kind: ToOwner.SetRow, ...pair, status, vip: undefined });
+      throw error;
+    }
   }
 
   /**
@@ -164,19 +190,19 @@ export class ClusterOperator {
     return row < 0 ? undefined : this.#deps.presence.accessOf(row);
   }
 
-  /** Takes away what operators set on rows that pass. */
-  #setOn(passes: (row: { device: number; subscriber: number }) => boolean): OperatorChange[] {
+  /** What operators set on rows that pass. */
+  #setOn(passes: (row: { device: number; subscriber: number }) => boolean): SetPair[] {
     const { presence } = this.#deps;
-    const changes: OperatorChange[] = [];
+    const pairs: SetPair[] = [];
     for (let slot = 0; slot < highWater(presence.subscriptions); slot++) {
       const row = presence.subscription(slot);
-      if (row === undefined || !passes(row) || presence.accessOf(slot) === undefined) continue;
+      const access = presence.accessOf(slot);
+      if (row === undefined || !passes(row) || access === undefined) continue;
       const device = presence.device(row.device)?.device;
       const subscriber = presence.subscriber(row.subscriber)?.subscriber;
-      if (device !== undefined && subscriber !== undefined)
-        changes.push({ kind: 'pair', device, subscriber, access: undefined });
+      if (device !== undefined && subscriber !== undefined) pairs.push({ device, subscriber, access });
     }
-    return changes;
+    return pairs;
   }
 
   async #count(rules: readonly AccessRule[]): Promise<number> {

@@ -123,7 +123,7 @@ function upgrade<Session>(
     refuse(stream, problem);
     return;
   }
-  const query = (request.url ?? '').split('?')[1] ?? '';
+  const query = /\?(.*)/.exec(request.url ?? '')?.[1] ?? '';
   const finish = (answer: UpgradeAnswer<Session>): void => {
     if (stream.destroyed) return;
     if ('status' in answer) {

@@ -77,7 +77,10 @@ export class DeviceChanges {
     for (let slot = from; slot < stop; slot++) {
       if (found.length >= limit) return { found, next: slot };
       if (this.#isAsTold(slot)) continue;
-      found.push(...this.#compare(slot));
+      for (const one of this.#compare(slot)) {
+        if (found.length >= limit) return { found, next: slot }; // the device in the row, once its predecessor was told
+        found.push(one);
+      }
     }
     return { found, next: stop < end ? stop : undefined };
   }

@@ -89,7 +89,7 @@ export class WebhookSender {
       });
       await response.body?.cancel();
       if (response.status >= 200 && response.status < 300) return { failure: undefined, retryAfterMs: 0 };
-      return { failure: `status ${response.status}`, retryAfterMs: retryAfterMsOf(response) };
+      return { failure: `status ${response.status}`, retryAfterMs: retryAfterMsOf(response, wallNow()) };
     } catch (error) {
       signal.throwIfAborted(); // that the hub ends says nothing of the receiver
       return { failure: whyOf(error), retryAfterMs: 0 };
@@ -111,9 +111,11 @@ function pauseAfter(failures: number): number {
   return pauseMs * (0.75 + Math.random() / 4);
 }
 
-function retryAfterMsOf(response: Response): number {
-  const seconds = Number(response.headers.get('retry-after'));
-  return Number.isFinite(seconds) && seconds > 0 ? Math.min(RETRY_AFTER_MS_MAX, seconds * 1e3) : 0;
+/** Seconds, or a date (RFC 9110, 10.2.3). @param nowMs wall clock */
+function retryAfterMsOf(response: Response, nowMs: number): number {
+  const text = response.headers.get('retry-after') ?? '';
+  const ms = /^\d+$/.test(text) ? Number(text) * 1e3 : Date.parse(text) - nowMs;
+  return ms > 0 ? Math.min(RETRY_AFTER_MS_MAX, ms) : 0;
 }
 
 /** In a word or two: a message may hold the URL, and the URL a secret. */

@@ -14,9 +14,9 @@ class Peer extends Session {
   readonly kind: SessionKind;
   readonly closedWith: number[] = [];
 
-  constructor(kind: SessionKind, id = 'dev-1') {
+  constructor(kind: SessionKind, id = 'dev-1', idIsGenerated = false) {
     const actor = { role: 'device', id, devices: undefined, vip: false } as const;
-    super({ ok: true, actor, expiresAt: 0, address: 7, idIsGenerated: false }, 1, 0);
+    super({ ok: true, actor, expiresAt: 0, address: 7, idIsGenerated }, 1, 0);
     this.kind = kind;
   }
 
@@ -27,6 +27,8 @@ class Peer extends Session {
 }
 
 const peer = (kind: SessionKind, id?: string) => new Peer(kind, id) as Peer & EdgeSession;
+/** Its id is generated: it shares what others of its address leave. */
+const anonymous = () => new Peer(SessionKind.subscriber, 's', true) as Peer & EdgeSession;
 
 const clock = new FakeClock();
 const settings = { deviceRate: 10, deviceBurst: 20, subscriberRate: 5, subscriberBurst: 5 };
@@ -115,6 +117,15 @@ describe('the end of a session', () => {
     expect(takenNow(peer(SessionKind.device))).toBe(0);
     expect(takenNow(peer(SessionKind.gateway))).toBe(20);
     expect(takenNow(peer(SessionKind.device, 'dev-2'))).toBe(20);
+  });
+
+  it('leaves no more to the next under a generated id than another of the address has left', () => {
+    const [busy, quiet] = [anonymous(), anonymous()];
+    takenNow(quiet, 1);
+    takenNow(busy);
+    charges.end(busy);
+    charges.end(quiet);
+    expect(takenNow(anonymous())).toBe(0);
   });
 
   it('is the end of what it pays: nothing is counted for it any more', () => {

@@ -11,11 +11,13 @@ const denial: OperatorChange = { kind: 'pair', device: 'dev-1', subscriber: 's',
 function node() {
   const hub = new OwnerHarness();
   const written: (readonly OperatorChange[])[] = [];
+  const bucket = { isFull: false };
   const operator = new ClusterOperator({
     cluster: {
       state: 'connected',
       ask: async ({ changes }: { changes: readonly OperatorChange[] }) => {
         written.push(changes);
+        if (bucket.isFull) return { ok: false, message: 'it is full' };
         return { ok: true, revision: written.length, pendingNodes: ['node-b'] };
       },
     } as unknown as Pick<ClusterThread, 'ask' | 'state'>,
@@ -24,7 +26,7 @@ function node() {
     rules: () => [],
     defaultAccess: 'allow',
   });
-  return { hub, written, operator };
+  return { hub, written, operator, bucket };
 }
 
 const deny = {
@@ -80,3 +82,27 @@ it('does only what is here when another node ends a device everywhere', async ()
   expect(hub.status('dev-1', 's')).toBeUndefined();
   expect(written).toEqual([[denial]]);
 });
+
+it('lifts no denial by what the token of the subscriber forbids', async () => {
+  const { hub, written, operator } = node();
+  hub.connect('s', { devices: ['dev-2'] });
+  await operator.operate(deny);
+  const answer = await operator.operate({ ...deny, status: 'active' });
+  expect(answer).toMatchObject({ ok: false, why: 'forbidden' });
+  expect(written).toEqual([[denial]]);
+  expect(hub.status('dev-1', 's')).toBe('deny');
+});
+
+it.each([
+  ['the device', { kind: ToOwner.Terminate, device: 'dev-1' }],
+  ['all of a subscriber', { kind: ToOwner.Kick, subscriber: 's', forget: true }],
+] as const)(
+  'denies as the bucket does, when that does not take it that %s was removed',
+  async (_, command) => {
+    const { hub, operator, bucket } = node();
+    await operator.operate(deny);
+    bucket.isFull = true;
+    await expect(operator.operate(command)).rejects.toThrow('it is full');
+    expect(hub.status('dev-1', 's')).toBe('deny');
+  },
+);

@@ -59,6 +59,14 @@ describe.each(['uws', 'ws'] as const)('the routes of a listener on %s', (name) =
 
   const skip = name === 'uws' && !uwsLoads();
 
+  it.skipIf(skip)('get the whole query, a second question mark included', async () => {
+    const [one] = (await listen('/one')) as [Noting];
+    const peer = await RawPeer.open((listener as Listener).port, '/one?id=a?b');
+    await eventually('it is open', () => one.heard.length === 1);
+    expect(one.heard).toEqual(['open id=a?b']);
+    peer.destroy();
+  });
+
   it.skipIf(skip)('have handlers of their own, and the same topics', async () => {
     const [one, two] = (await listen('/one', '/two')) as [Noting, Noting];
     const { port } = listener as Listener;

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { Registry } from '../../src/owner/registry.ts';
 import { DeviceState, RowState, StateReason } from '../../src/presence/lifecycle.ts';
 import { createPresence, PresenceReader } from '../../src/presence/table.ts';
-import { type DeviceChange, DeviceChanges } from '../../src/webhooks/changes.ts';
+import { type DeviceChange, DeviceChanges, type FoundChange } from '../../src/webhooks/changes.ts';
 import { FakeClock } from '../support/fake-clock.ts';
 
 const { online, stale, offline } = DeviceState;
@@ -39,6 +39,7 @@ function setUp(capacity = 64) {
       return found.map(({ change }) => change);
     },
     find: (from: number, limit: number, slots: number) => changes.find(from, limit, slots),
+    told: (found: readonly FoundChange[]) => changes.told(found),
   };
 }
 
@@ -163,6 +164,18 @@ describe('the changes of devices', () => {
     expect(look()).toEqual([]);
     set('dev-2', online, connected);
     expect(look()).toMatchObject([{ device: 'dev-2' }]);
+  });
+
+  it('are at most as many as were asked for, where a row has another device by then', () => {
+    const { registry, set, look, find, told } = setUp();
+    const slot = set('dev-1', online, connected);
+    look();
+    registry.freeDevice(slot);
+    expect(set('dev-2', online, connected)).toBe(slot);
+    const { found, next } = find(0, 1, 100);
+    expect([found.map(({ change }) => change.device), next]).toEqual([['dev-1'], slot]);
+    told(found);
+    expect(find(slot, 1, 100).found.map(({ change }) => change.device)).toEqual(['dev-2']);
   });
 
   it('are found part by part', () => {

@@ -99,4 +99,16 @@ describe('a batch', () => {
     await sender.send(batch);
     expect(slept).toEqual([30_000, 600_000]);
   });
+
+  it('waits until the time that the receiver says, which may be past or be none', async () => {
+    const { sender, slept } = setUp([
+      status(503, { 'retry-after': 'Mon, 24 Nov 2025 16:02:00 GMT' }), // two minutes after the first try
+      status(503, { 'retry-after': 'Mon, 24 Nov 2025 15:00:00 GMT' }),
+      status(503, { 'retry-after': 'soon' }),
+    ]);
+    await sender.send(batch);
+    const [untilThen = 0, ...usual] = slept;
+    expect(Math.ceil(untilThen / 1000)).toBe(120);
+    for (const ms of usual) expect(ms).toBeLessThanOrEqual(2000);
+  });
 });

@@ -1,4 +1,5 @@
 /** What one MQTT client is in the hub: a device, a subscriber, both, a gateway, or nothing yet. A session for each. */
+import type { Actor } from '../../access/actor.ts';
 import type { Admitted } from '../../access/admission.ts';
 import { PatternSet } from '../../access/pattern-set.ts';
 import { errors } from '../../codes.ts';
@@ -171,10 +172,17 @@ export class MqttRoles implements Follower {
     return [this.#edge.nextSession(), this.#edge.clock.wallNow()];
   }
 
-  /** A device follows nobody but itself. */
   #as(role: 'device' | 'subscriber'): Admitted {
     const { actor } = this.#admitted;
-    const devices = actor.role === 'device' ? new PatternSet([actor.id]) : actor.devices;
-    return { ...this.#admitted, actor: { ...actor, role, devices } };
+    return { ...this.#admitted, actor: { ...actor, role, devices: followedBy(actor) } };
   }
+}
+
+/**
+ * What a client may follow, also with a session that another token of its id has left: a device nobody but itself, a
+ * gateway nobody. The devices of a gateway's token are those that it speaks for.
+ */
+function followedBy({ role, id, devices }: Actor): PatternSet | undefined {
+  if (role === 'device') return new PatternSet([id]);
+  return role === 'gateway' ? new PatternSet([]) : devices;
 }

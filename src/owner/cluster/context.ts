@@ -4,6 +4,7 @@ import type { HistoryLog } from '../../history/log.ts';
 import type { HistoryReader } from '../../history/reader.ts';
 import type { Counters } from '../../memory/counters.ts';
 import type { Wheel } from '../../memory/wheel.ts';
+import type { AccessControl } from '../access.ts';
 import type { Devices } from '../devices.ts';
 import type { EdgeLink } from '../edge-link.ts';
 import type { Filters } from '../filters.ts';
@@ -24,6 +25,7 @@ export interface ClusterContext {
   readonly subscribers: Subscribers;
   readonly gateways: Gateways;
   readonly subscriptions: Subscriptions;
+  readonly access: AccessControl;
   readonly scopes: TokenScopes;
   readonly filters: Filters;
   readonly operator: Operator;

@@ -103,7 +103,7 @@ export class OperatorState {
 
   /** What is set here and not in the list is set no more. */
   #forgetOthers(changes: readonly OperatorChange[]): void {
-    const { registry } = this.#context;
+    const { registry, access } = this.#context;
     const pairs = new Set(changes.map((change) => (change.kind === 'pair' ? keyOf(change) : '')));
     const { device, subscriber } = registry.subscriptions.rows;
     for (let row = 0; row < highWater(registry.subscriptions); row++) {
@@ -117,6 +117,10 @@ export class OperatorState {
       };
       if (!pairs.has(keyOf(pair))) this.#pair(pair);
     }
+    for (const [device, subscriber] of access.denied) {
+      const pair: Pair = { kind: 'pair', device, subscriber, access: undefined };
+      if (!pairs.has(keyOf(pair))) this.#pair(pair);
+    }
     this.#vips.clear();
     const { rows } = registry.subscribers;
     for (let slot = 0; slot < highWater(registry.subscribers); slot++) {
@@ -126,15 +130,22 @@ export class OperatorState {
   }
 
   #pair({ device, subscriber, access }: Pair): void {
-    const { registry, operator, subscribers } = this.#context;
+    const { registry, operator, subscribers, access: control, filters } = this.#context;
+    const wasLifted = control.lift(device, subscriber);
     if (access !== undefined) {
-      operator.run({ kind: ToOwner.SetRow, device, subscriber, status: access, vip: undefined });
+      const command = { kind: ToOwner.SetRow, device, subscriber, status: access, vip: undefined } as const;
+      const { ok } = operator.run(command);
+      if (!ok && access === 'deny') control.deny(device, subscriber); // the table is full
       return;
     }
     const deviceSlot = registry.deviceOf(device);
     const slot = registry.subscriberOf(subscriber);
-    const row = deviceSlot < 0 || slot < 0 ? -1 : registry.findRow(deviceSlot, slot);
-    if (row < 0) return;
+    if (deviceSlot < 0 || slot < 0) return;
+    const row = registry.findRow(deviceSlot, slot);
+    if (row < 0) {
+      if (wasLifted) filters.rematch(slot, deviceSlot);
+      return;
+    }
     const state = registry.rowState(row);
     registry.setGranted(row, false);
     const isLeft = state !== RowState.deny && state !== RowState.allow;

@@ -238,6 +238,7 @@ export class Remotes {
     registry.forEachOfDevice(slot, (row, subscriber) => {
       const session = registry.subscribers.rows.session[subscriber]!;
       if (registry.rowState(row) !== RowState.active || session === NONE) return;
+      if (!subscriptions.mayDeliver(row)) return; // after a takeover it is still to be taken away
       const page = subscriptions.begin();
       subscriptions.describe(page, slot, RowState.active);
       page.change(row, RowState.active);

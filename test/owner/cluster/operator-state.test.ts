@@ -74,6 +74,46 @@ describe('A pair that operators deny', () => {
   });
 });
 
+describe('A pair that operators deny, where the table has no room for its row', () => {
+  /** `bob` has all the rows there are; the pair is denied, and then there is room. */
+  function full() {
+    const hub = new ClusterOwner({ capacity: { devices: 10, subscribers: 10, subscriptions: 2 } });
+    const device = hub.home('dev-1');
+    hub.home('dev-2');
+    const [ann, bob] = [hub.subscriber('ann'), hub.subscriber('bob')];
+    hub.ask(bob, 'subscribe', ['dev-1', 'dev-2']);
+    apply(hub, 1, [pair('dev-1', 'ann', 'deny')]);
+    hub.ask(bob, 'unsubscribe', ['dev-1', 'dev-2']);
+    hub.hush();
+    return { hub, ann, device };
+  }
+
+  it('is denied all the same: by its id, and to a filter', () => {
+    const { hub, ann } = full();
+    hub.ask(ann, 'subscribe', ['dev-1']);
+    expect(hub.got()).toEqual(['answer ann 3 : !dev-1']);
+    hub.ask(ann, 'subscribe', ['dev-*']);
+    hub.pass(1000);
+    hub.settle();
+    expect([hub.row('dev-1', 'ann'), hub.row('dev-2', 'ann')]).toEqual([undefined, 'active']);
+  });
+
+  it.each([
+    ['taken back', false, [pair('dev-1', 'ann')]],
+    ['not among all that is set', true, []],
+  ])('is followed by a filter from when that is %s', (_, whole, changes) => {
+    const { hub, ann, device } = full();
+    hub.ask(ann, 'subscribe', ['dev-*']);
+    hub.pass(1000);
+    hub.settle();
+    apply(hub, 2, changes, whole);
+    hub.settle();
+    hub.hush();
+    hub.send(device);
+    expect(hub.got()).not.toEqual([]);
+  });
+});
+
 describe('A pair that operators allow', () => {
   it('may be followed though the rules deny it, until that is taken back', () => {
     const hub = new ClusterOwner({ defaultAccess: 'deny' });
