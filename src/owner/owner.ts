@@ -210,8 +210,7 @@ export class Owner {
     this.#gateways.leaveAll(edge);
     this.#clients.leaveAll(edge);
     recovery?.synced(edge);
-    this.flush();
-    this.#deps.rings[edge]!.release();
+    this.flush(1); // of other rings, too, what came before a join
   }
 
   /** The hub drains: what is kept here is left to other nodes of the cluster. */

@@ -7,6 +7,7 @@ import { ROWS_PER_STEP } from '../../src/owner/sweeps.ts';
 import { writeActive, writeSynced } from '../../src/records/requests.ts';
 import { nameOfSession as name } from './noted-link.ts';
 import { OwnerRings } from './owner-rings.ts';
+import { TwoEdges } from './two-edges.ts';
 
 afterEach(() => {
   vi.restoreAllMocks();
@@ -101,4 +102,14 @@ describe('the history', () => {
     hub.poll();
     expect(clean.mock.calls).toHaveLength(1);
   });
+});
+
+it('gives back what it has worked off of other edges when an edge is gone', () => {
+  const hub = new TwoEdges();
+  hub.connect(0, 'first');
+  hub.connect(1, 'second');
+  hub.commit();
+  hub.owner.edgeGone(1);
+  expect(hub.told(0)).toMatchObject([{ kind: 'joined' }]); // it came before the second
+  expect([0, 1].map((edge) => hub.isRead(edge))).toEqual([true, true]);
 });
