@@ -57,6 +57,7 @@ export class Deliverer {
   readonly sessions = new Map<number, SubscriberSession>();
   readonly #deps: DelivererDeps;
   readonly #topics: Topics;
+  readonly #slow: SlowSubscribers;
   readonly #rounds: Rounds;
   readonly #leavers = new Leavers({
     leave: (session, device, open) => this.#topics.leave(session, device, open),
@@ -80,6 +81,7 @@ export class Deliverer {
     const topics = new Map<number, Topic>();
     const sending = { views: fromOwner.views, encoder, counters };
     const slow = new SlowSubscribers({ ...sending, ...limits, topics, finishRounds: () => this.finish() });
+    this.#slow = slow;
     this.paces = new Paces({
       encoder: new EventEncoder(fromOwner.views),
       clock,
@@ -148,6 +150,8 @@ export class Deliverer {
     const device = views.u32[(offset + EventField.device) >> 2]!;
     const seq = views.f64[(offset + EventField.seq) >> 3]!;
     if (this.replays.inUse && seq > 0) this.replays.event(device, seq);
+    // Stryker disable next-line ConditionalExpression: who leaves a device while nobody has to does nothing
+    if (this.#slow.isLeaving && this.#rounds.isBetween) this.#slow.leaveFirst(device);
     // None: the last subscriber has just closed, and the owner has not heard of it yet.
     const topic = this.#topics.get(device, ALL_TYPES);
     if (topic !== undefined) {
