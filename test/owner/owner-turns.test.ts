@@ -1,7 +1,7 @@
 /** How much an owner takes of one ring before others get their turn, and when it tidies up. */
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { HistoryLog } from '../../src/history/log.ts';
-import { POLL_RECORDS_MAX } from '../../src/limits.ts';
+import { POLL_RECORDS_MAX, REQUEST_WORK_PER_POLL } from '../../src/limits.ts';
 import { PollLimits } from '../../src/owner/poll-limits.ts';
 import { ROWS_PER_STEP } from '../../src/owner/sweeps.ts';
 import { writeActive, writeSynced } from '../../src/records/requests.ts';
@@ -76,6 +76,21 @@ describe('before a device joins', () => {
     hub.poll(1);
     expect(hub.told()).toEqual(['take 4', 'flush']);
   });
+});
+
+it('as many devices join in one poll as may, with what they bring to those whose filters follow them', () => {
+  const FOLLOWERS = 20;
+  const hub = new OwnerRings({ devices: 100, subscriptions: 100 * FOLLOWERS });
+  for (let n = 0; n < FOLLOWERS; n++) hub.ask(hub.join('subscriber', `s-${n}`, 0), 'subscribe', ['*']);
+  for (let polls = 0; polls < 2 * FOLLOWERS; polls++) hub.poll();
+  hub.told();
+  for (let n = 0; n < 60; n++) hub.join('device', `dev-${n}`, 1);
+  const work = PollLimits.joinWork + FOLLOWERS * PollLimits.gainWork;
+  const joined = (): number => hub.told().filter((line) => line.startsWith('joined')).length;
+  hub.poll();
+  expect([joined(), hub.owner.isCutShort]).toEqual([Math.ceil(REQUEST_WORK_PER_POLL / work), true]);
+  for (let polls = 0; polls < 60; polls++) hub.poll();
+  expect(joined()).toBe(60 - Math.ceil(REQUEST_WORK_PER_POLL / work));
 });
 
 describe('the history', () => {
