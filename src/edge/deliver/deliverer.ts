@@ -86,6 +86,7 @@ export class Deliverer {
       encoder: new EventEncoder(fromOwner.views),
       clock,
       counters,
+      turning: (device) => this.#turning(device),
       published: (bytes) => this.#published(bytes),
     });
     this.#topics = new Topics(topics, slow, this.paces, this.#publishTo, deps.layout);
@@ -162,6 +163,13 @@ export class Deliverer {
     // Stryker disable next-line ConditionalExpression: of a device that has none there is nothing to do, which costs more to see
     if (this.#topics.hasLimited) this.#limited(device, seq, offset);
     this.#published(bytes);
+  }
+
+  #turning(device: number): void {
+    // Stryker disable next-line ConditionalExpression: who leaves a device while nobody has to does nothing
+    if (!this.#slow.isLeaving) return;
+    if (!this.#rounds.isBetween) this.finish();
+    this.#slow.leaveFirst(device);
   }
 
   #published(bytes: number): void {

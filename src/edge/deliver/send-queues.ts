@@ -238,10 +238,7 @@ export class SendQueues {
     if (this.#falling.size + this.#drained.size === 0) return;
     const { slow, isBetweenRounds, isCaughtUp, recovering } = this.#deps;
     if (!isBetweenRounds()) return;
-    for (const [session, above] of this.#falling) {
-      if (this.#leavesLeft <= 0) break;
-      this.#leaveSome(session, above, now);
-    }
+    for (const [session, above] of this.#falling) this.#leaveSome(session, above, now);
     if (!isCaughtUp()) return;
     let left = RECOVERED_DEVICES_MAX;
     for (const session of this.#drained) {
@@ -257,8 +254,14 @@ export class SendQueues {
 
   /** @param above bytes that are still too many: it may have drained since, and nobody would say when it has */
   #leaveSome(session: SubscriberSession, above: number, now: number): void {
+    const { slow } = this.#deps;
     const most = this.#leavesLeft;
-    const left = session.bufferedBytes > above ? this.#deps.slow.start(session, now, most) : 0;
+    if (session.bufferedBytes <= above) {
+      this.#falling.delete(session);
+      return;
+    }
+    if (most === 0 && slow.has(session)) return;
+    const left = slow.start(session, now, most);
     this.#leavesLeft -= left;
     if (left < most) this.#falling.delete(session);
     else this.#falling.set(session, this.#resumeBytes); // it is slow now, until it has drained

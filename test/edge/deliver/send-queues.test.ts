@@ -283,7 +283,7 @@ describe('a subscriber', () => {
     const [a, b] = [bench.add('a', QUEUE + 1), bench.add('b', QUEUE + 1)];
     devices.set(a, 3 * LEFT_DEVICES_MAX - 1).set(b, LEFT_DEVICES_MAX);
     bench.queues.tick();
-    expect([bench.news(), bench.queues.hasWaiting]).toEqual([['start a'], true]);
+    expect([bench.news(), bench.queues.hasWaiting]).toEqual([['start a', 'start b'], true]);
     bench.queues.check(a); // more than once from one look to the next
     a.bytes = QUEUE / 4 + 1;
     expect(bench.news()).toEqual([]);
@@ -296,6 +296,18 @@ describe('a subscriber', () => {
     bench.queues.look();
     expect([bench.news(), bench.queues.hasWaiting]).toEqual([[], false]);
     expect([...devices.values()]).toEqual([0, LEFT_DEVICES_MAX - 1]);
+  });
+
+  it('that drained before it could be slow is not, also where another uses up all that a look leaves', () => {
+    bench.leaves = (session, most) => (session.id === 'a' ? most : 0);
+    const [a, b] = [bench.add('a', QUEUE + 1), bench.add('b', QUEUE + 1)];
+    bench.isBetween = false;
+    bench.queues.tick();
+    b.bytes = QUEUE / 4 + 1;
+    bench.isBetween = true;
+    bench.queues.check(a);
+    bench.queues.look();
+    expect(bench.news()).toEqual(['start a', 'start a']);
   });
 
   it('is looked at when something was sent to it alone, or it is slow and the kernel took something', () => {
