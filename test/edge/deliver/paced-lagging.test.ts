@@ -255,7 +255,9 @@ describe('a follower at a pace of many devices that does not read', () => {
 
   it('is slow as soon, together with more than can leave all their devices at once', () => {
     thread = new FakeThread({ sendQueueBytes: LIMIT, sendQueueMaxBytes: 3 * LIMIT });
-    const sockets = Array.from({ length: 20 }, () => thread.subscriber(devices, { query: `&every=${EVERY_MS}` }));
+    const sockets = Array.from({ length: 20 }, () =>
+      thread.subscriber(devices, { query: `&every=${EVERY_MS}` }),
+    );
     all();
     sockets.forEach(news);
     all();
