@@ -289,8 +289,9 @@ export class Edge {
     session: SubscriberSession,
     { id, since }: { readonly id: string; readonly since: ReadonlyMap<string, StreamPosition> },
   ): void {
-    if (session.noteSince(since, SINCE_MAX)) return;
-    const message = `more than ${SINCE_MAX} positions before a subscribe`;
+    const held = session.requests?.positions ?? 0;
+    if (session.noteSince(since, SINCE_MAX - held)) return;
+    const message = `more than ${SINCE_MAX} positions that wait for a subscribe, or for what it asked for`;
     this.refuse(session, { code: errors.limit.code, message, id });
   }
 
@@ -372,17 +373,18 @@ export class Edge {
    * Stores last_seen, then looks whether the owner has the subscriber down as silent; the owner does it the other way
    * round, so that one of the two notices.
    */
-  #storeSeen({ slot, number }: SubscriberSession, whole: number): void {
+  #storeSeen(session: SubscriberSession, whole: number): void {
+    const { slot } = session;
     if (slot === NONE) return;
     const { rows } = this.#deps.presence.subscribers;
     Atomics.store(rows.lastSeen, slot, BigInt(whole));
-    if (Atomics.load(rows.silent, slot) === 1) this.#deps.line.active(number);
+    if (Atomics.load(rows.silent, slot) === 1) this.#deps.line.active(session);
   }
 }
 
 /** So much of the owner's answers may be still to be read when the owner is asked for more: a quarter of a request's. */
 const ANSWER_BACKLOG_BYTES = 16 * 1024;
-/** Positions that a subscriber may tell before one subscribe. */
+/** Positions that a subscriber may have waiting, those of requests and of filters whose pages are still to come included. */
 const SINCE_MAX = 100_000;
 /** What a peer is told to wait whose requests wait for others. */
 const RETRY_MS_MIN = 50;

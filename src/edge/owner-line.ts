@@ -25,6 +25,13 @@ import {
 } from '../records/requests.ts';
 import type { Tickets } from '../records/tickets.ts';
 
+/** A session whose silence may be on record. */
+export interface SilentSession {
+  readonly number: number;
+  /** Behind the last word to the owner that it was heard (`OwnerLine.position`). */
+  activeAt: number;
+}
+
 export class OwnerLine {
   readonly #ring: RingProducer;
   readonly #ringer: Ringer;
@@ -72,9 +79,15 @@ export class OwnerLine {
     this.commit();
   }
 
-  active(session: number): void {
-    writeActive(this.#ring, { session });
+  /**
+   * A session whose silence is on record was heard. The owner is told once until it has read that: a peer sends frames and
+   * pongs by the ten thousand before it has, and while it is away.
+   */
+  active(session: SilentSession): void {
+    if (!this.isTakenTo(session.activeAt)) return;
+    writeActive(this.#ring, { session: session.number });
     this.commit();
+    session.activeAt = this.position;
   }
 
   request(request: Request): void {

@@ -34,6 +34,8 @@ export abstract class Session implements WatchedPeer, Closable {
   slot = NONE;
   aliveAt = 0;
   pingAt = 0;
+  /** See `SilentSession`. */
+  activeAt = 0;
   /** A subscriber that does not want its kept subscriptions back until it asks for them. */
   readonly hold: boolean = false;
   /** A device that wants to know whether anybody listens. */

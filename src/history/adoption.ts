@@ -83,6 +83,7 @@ function enterLast(parts: LogParts): void {
   const { records: log } = history;
   const { rows } = devices;
   const position = history.cells[Cell.last]!;
+  if (position === 0) return;
   const at = laps.offset(position);
   const slot = keptSlot(log, at);
   if (!isThere(parts, slot, position)) return;

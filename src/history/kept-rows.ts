@@ -58,8 +58,8 @@ export class KeptRows {
     const { rows } = this;
     const names = this.namesOf(kind);
     if (names !== undefined) {
-      this.unname(names, slot);
-      names[slot] = position;
+      this.#discount(names, slot);
+      names[slot] = position; // in one store: the device has a newest event of the kind at every moment
       this.liveBytes += size;
     }
     this.#count(slot, rows.keptCount[slot]! + 1);
@@ -79,11 +79,17 @@ export class KeptRows {
   /** What the row names is live no more. */
   unname(names: Float64Array, slot: number): void {
     if (names[slot] === 0) return;
+    this.#discount(names, slot);
+    names[slot] = 0;
+  }
+
+  /** What the row names, if anything, is no part of the sums any more. */
+  #discount(names: Float64Array, slot: number): void {
+    if (names[slot] === 0) return;
     const at = this.#laps.offset(names[slot]!);
     const size = keptSize(this.#log, at);
     this.liveBytes -= size;
     if (isCarried(this.#log, at)) this.carriedBytes -= size;
-    names[slot] = 0;
   }
 
   /** The record at this offset is gone. */

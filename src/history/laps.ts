@@ -81,6 +81,11 @@ export class Laps {
     Atomics.store(words, Word.end, unitsOf(this.end) | 0);
   }
 
+  /** The row of the last record's device has named it: no owner that takes over is to do that again. */
+  entered(): void {
+    this.#history.cells[Cell.last] = 0;
+  }
+
   /** The oldest record is not needed any more. */
   pass(bytes: number): void {
     this.oldest += bytes;

@@ -84,6 +84,7 @@ export class HistoryLog {
   /** The device's numbering goes on elsewhere, or anew: nothing is kept of it up to this seq. */
   restart(slot: number, seq: number): void {
     if (!this.isOn) return;
+    this.#laps.entered(); // the next owner does not enter an event of the numbering before as one of this
     this.#kept.forget(slot);
     this.#kept.begin(slot, seq);
     this.#showFigures();

@@ -20,7 +20,7 @@ export const Cell = {
   oldest: 0, // position of the oldest record that is whole: what lies before may be overwritten at any moment
   lapStart: 1, // two cells: where the lap of an even number began, and of an odd
   end: LINE_PAIR_BYTES / 8, // position at which the next record will be written
-  last: LINE_PAIR_BYTES / 8 + 1, // position of the last record written
+  last: LINE_PAIR_BYTES / 8 + 1, // position of the last record written, 0 when its row is known to name it
   events: (2 * LINE_PAIR_BYTES) / 8,
   liveBytes: (2 * LINE_PAIR_BYTES) / 8 + 1,
   evicted: (2 * LINE_PAIR_BYTES) / 8 + 2,

@@ -76,6 +76,11 @@ export class Replay {
     return this.#found.events.length / FOUND_CELLS;
   }
 
+  /** Of these, those that were not handed out. */
+  get left(): number {
+    return this.count - this.#next / FOUND_CELLS;
+  }
+
   /** The event record that `next` found last, at offset 0: to be used before the reader is used again. */
   get views(): RecordViews {
     return this.#records.copied;

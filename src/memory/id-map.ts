@@ -127,13 +127,30 @@ export class IdMap extends IdMapReader {
     return true;
   }
 
-  /** Takes over a map that another owner left. @param slots those whose id is in the arena */
-  adopt(slots: Iterable<number>): void {
+  /**
+   * Takes over a map that another owner left. One that is whole stays as it is, and no reader notices.
+   * @param slots those whose id is in the arena
+   */
+  adopt(slots: readonly number[]): void {
     const { sequence } = this;
+    if (this.#isWhole(slots)) return;
     Atomics.store(sequence, Header.sequence, Atomics.load(sequence, Header.sequence) | 1);
     this.entries.fill(EMPTY);
     for (const slot of slots) this.#enter(slot, this.#hash(slot));
     Atomics.add(sequence, Header.sequence, 1);
+  }
+
+  /** Whether these slots are found by their ids, and no others are in the map. */
+  #isWhole(slots: readonly number[]): boolean {
+    const { entries } = this;
+    if ((Atomics.load(this.sequence, Header.sequence) & 1) !== 0) return false;
+    let count = 0;
+    for (let at = 0; at < entries.length; at += Entry.words) if (entries[at] !== EMPTY) count += 1;
+    if (count !== slots.length) return false;
+    return slots.every((slot) => {
+      const length = this.arena.copy(this.chunks[slot]!, this.#id);
+      return this.probe(this.#id, 0, length) === slot;
+    });
   }
 
   /** Takes the slot's id out and closes the gap by moving entries back, so that no tombstones pile up. */

@@ -1,20 +1,22 @@
 /**
  * Takes over a presence table that another owner left, whatever it was in the middle of. A row is there when the cell
  * that is written last of it says so (`deviceState`, `used`, `rowState`); all else follows from the rows: which slots
- * and which pieces of the arena are free, the maps, the lists, the counts. Owner thread only, before it serves anyone.
+ * and which pieces of the arena are free, the maps, the lists, the counts. What other threads read is written only where
+ * it is wrong: to them the table is whole all the while. Owner thread only, before it serves anyone.
  */
 import { type Arena, NO_TEXT } from '../memory/arena.ts';
 import type { IdMap } from '../memory/id-map.ts';
 import { highWater } from '../memory/layout.ts';
-import { settle } from '../memory/row-writes.ts';
+import { begin, end, settle } from '../memory/row-writes.ts';
 import type { Slots } from '../memory/slots.ts';
 import { NONE } from '../presence/columns.ts';
-import { DeviceState, RowState } from '../presence/lifecycle.ts';
+import { DeviceState, RowState, statusOf } from '../presence/lifecycle.ts';
 import {
   type DeviceSlab,
   rowStateOf,
   type SubscriberSlab,
   type SubscriptionSlab,
+  Total,
 } from '../presence/table.ts';
 import type { FilterTable } from './filter-table.ts';
 
@@ -31,7 +33,7 @@ export interface TableParts {
   readonly subscriberSlots: Slots;
   readonly rowSlots: Slots;
   readonly totals: Uint32Array;
-  /** Puts a row that is there into lists, map and counts, which are empty before. */
+  /** Puts a row that is there into the lists, the map and what only the owner counts, which are empty before. */
   enter(row: number): void;
 }
 
@@ -39,8 +41,8 @@ export interface TableParts {
  * Makes the table whole that another owner left: it may have died between any two stores. Owner thread only.
  */
 export function adoptTable(parts: TableParts): void {
-  const { devices, subscribers, subscriptions, totals } = parts;
-  totals.fill(0);
+  const { devices, subscribers, subscriptions } = parts;
+  const recount = new Recount(parts);
   const isDevice = (slot: number): boolean =>
     devices.rows.deviceState[slot] !== DeviceState.free && devices.rows.id[slot] !== NO_TEXT;
   const isSubscriber = (slot: number): boolean =>
@@ -49,12 +51,9 @@ export function adoptTable(parts: TableParts): void {
     const { rows } = devices;
     rows.firstRow[slot] = NONE;
     rows.holders[slot] = 0;
-    Atomics.store(rows.peers, slot, 0);
-    const counts = [rows.active, rows.inactive, rows.allow, rows.deny, rows.waiting];
-    for (const count of counts) Atomics.store(count, slot, 0);
     // One that was about to leave, and whatever a slot that is free had left.
     if (!isDevice(slot) || rows.session[slot] === NONE) Atomics.store(rows.gateway, slot, NO_TEXT);
-    if (isDevice(slot)) totals[rows.deviceState[slot]!]! += 1;
+    if (isDevice(slot)) recount.totals[rows.deviceState[slot]!]! += 1;
     else Atomics.store(rows.deviceState, slot, DeviceState.free);
   });
   const usedSubscribers = adoptSlots(subscribers, isSubscriber, (slot) => {
@@ -62,7 +61,6 @@ export function adoptTable(parts: TableParts): void {
     rows.firstRow[slot] = NONE;
     rows.firstFilter[slot] = NONE;
     rows.filterCount[slot] = 0;
-    Atomics.store(rows.rowCount, slot, 0);
     if (!isSubscriber(slot)) Atomics.store(rows.used, slot, 0);
   });
   const chunks = chunksOf(devices, usedDevices, subscribers, usedSubscribers);
@@ -76,10 +74,70 @@ export function adoptTable(parts: TableParts): void {
   const isRow = (row: number): boolean =>
     rowStateOf(rowState[row]!) !== RowState.none && isDevice(device[row]!) && isSubscriber(subscriber[row]!);
   for (let row = 0; row < highWater(subscriptions); row++) {
-    if (isRow(row)) parts.enter(row);
-    else Atomics.store(rowState, row, RowState.none);
+    if (isRow(row)) {
+      parts.enter(row);
+      recount.row(rowStateOf(rowState[row]!), device[row]!, subscriber[row]!);
+    } else Atomics.store(rowState, row, RowState.none);
   }
+  recount.store();
   parts.rowSlots.adopt(isRow);
+}
+
+/** Counts all rows apart from the table, which has the counts of before until all are counted. */
+class Recount {
+  /** See `Total`. */
+  readonly totals: Uint32Array;
+  readonly #parts: TableParts;
+  /** By device. */
+  readonly #byStatus;
+  readonly #waiting: Uint32Array;
+  /** By subscriber. */
+  readonly #rowCount: Uint32Array;
+
+  constructor(parts: TableParts) {
+    const { devices, subscribers, totals } = parts;
+    const byDevice = (): Uint32Array => new Uint32Array(highWater(devices));
+    this.#parts = parts;
+    this.totals = new Uint32Array(totals.length);
+    this.#byStatus = { active: byDevice(), inactive: byDevice(), allow: byDevice(), deny: byDevice() };
+    this.#waiting = byDevice();
+    this.#rowCount = new Uint32Array(highWater(subscribers));
+  }
+
+  row(state: number, device: number, subscriber: number): void {
+    const status = statusOf(state)!;
+    this.totals[Total[status]]! += 1;
+    this.#byStatus[status][device]! += 1;
+    if (state === RowState.disconnected) this.#waiting[device]! += 1;
+    this.#rowCount[subscriber]! += 1;
+  }
+
+  /** Puts right what is wrong in the table. */
+  store(): void {
+    const { devices, subscribers, totals } = this.#parts;
+    for (let slot = 0; slot < this.#waiting.length; slot++) this.#storeDevice(slot, devices.rows);
+    const { rowCount } = subscribers.rows;
+    for (const [slot, count] of this.#rowCount.entries())
+      if (rowCount[slot] !== count) Atomics.store(rowCount, slot, count);
+    for (const [total, count] of this.totals.entries())
+      if (totals[total] !== count) Atomics.store(totals, total, count);
+  }
+
+  #storeDevice(slot: number, rows: DeviceSlab['rows']): void {
+    const { active, inactive, allow, deny } = this.#byStatus;
+    const counts = [
+      [rows.active, active[slot]!],
+      [rows.inactive, inactive[slot]!],
+      [rows.allow, allow[slot]!],
+      [rows.deny, deny[slot]!],
+      [rows.waiting, this.#waiting[slot]!],
+      [rows.peers, 0], // other nodes say anew what they follow
+    ] as const;
+    if (counts.every(([column, count]) => column[slot] === count)) return;
+    begin(rows.version, slot);
+    for (const [column, count] of counts) Atomics.store(column, slot, count);
+    end(rows.version, slot);
+  }
 }
 
 /** Resets and settles every slot that was ever used. @returns those that are */

@@ -2,6 +2,7 @@ import { HistoryLog } from '../history/log.ts';
 import { attachHistory } from '../history/memory.ts';
 import { DEVICES_PER_PAGE, POLL_RECORDS_MAX, REQUEST_WORK_PER_POLL } from '../limits.ts';
 import { Counter } from '../memory/counters.ts';
+import { usedCount } from '../memory/layout.ts';
 import type { RingConsumer } from '../memory/ring.ts';
 import { Wheel } from '../memory/wheel.ts';
 import type { OperatorCommand, OperatorResult } from '../records/commands.ts';
@@ -43,6 +44,7 @@ import { TokenScopes } from './scopes.ts';
 import { Subscribers } from './subscribers.ts';
 import { Subscriptions } from './subscriptions.ts';
 import { Sweeps } from './sweeps.ts';
+import { Timers } from './timers.ts';
 
 export class Owner {
   readonly registry: Registry;
@@ -59,8 +61,7 @@ export class Owner {
   readonly #clients: MqttClients;
   readonly #notes: EstateNotes;
   readonly #joins: JoinOrder;
-  readonly #deviceTimers: Wheel;
-  readonly #subscriberTimers: Wheel;
+  readonly #timers: Timers;
   /** undefined: this hub is alone. */
   readonly #cluster: Cluster | undefined;
   /** Only while this owner takes over from one that died. */
@@ -76,9 +77,8 @@ export class Owner {
     this.#deps = deps;
     const registry = new Registry(deps.presence, links.length);
     this.registry = registry;
-    this.#deviceTimers = new Wheel(registry.devices.capacity, clock.now());
-    this.#subscriberTimers = new Wheel(registry.subscribers.capacity, clock.now());
-    const wheel = this.#subscriberTimers;
+    const deviceTimers = new Wheel(registry.devices.capacity, clock.now());
+    const wheel = new Wheel(registry.subscribers.capacity, clock.now());
     const history = new HistoryLog(attachHistory(deps.history), registry.devices, settings.historyEvents);
     this.#history = history;
     registry.deviceMade = (slot) => {
@@ -95,7 +95,7 @@ export class Owner {
       registry,
       links,
       history,
-      wheel: this.#deviceTimers,
+      wheel: deviceTimers,
       pulses,
       clock,
       counters,
@@ -130,11 +130,18 @@ export class Owner {
       edges: links.length,
       advance: (edge) => this.#advance(edge),
       join: (join) => {
+        const rows = usedCount(registry.subscriptions);
         if (join.kind === SessionKind.gateway) this.#gateways.join(join);
         else devices.join(join);
+        const gained = usedCount(registry.subscriptions) - rows;
+        if (gained > 0) this.#turns.spend(gained * PollLimits.gainWork);
       },
     });
     this.#subscribers = subscribers;
+    this.#timers = new Timers(clock, [
+      { wheel: deviceTimers, fire: (slot) => devices.timer(slot) },
+      { wheel, fire: (slot) => subscribers.timer(slot) },
+    ]);
     this.#gateways = new Gateways(links);
     this.restorer = new Restorer({ registry, devices, history, access, wheel, clock, settings });
     const rows = new OperatorRows({ ...shared, sweeps });
@@ -146,7 +153,7 @@ export class Owner {
       operator: this.#operator,
       // Of its own: main counts what other rules would remove while the bucket's are being put in force.
       sweep: new RuleSweep(registry, subscriptions, subscribers, access),
-      wheel: this.#deviceTimers,
+      wheel: deviceTimers,
       subscriberWheel: wheel,
     });
     if (deps.takesOver === true) {
@@ -173,7 +180,8 @@ export class Owner {
     for (let edge = rings.length - 1; edge >= 0; edge--) done += this.#pollEdge(edge, limit);
     if (this.#recovery?.isOver) this.#recovery = undefined;
     if (this.#recovery === undefined) {
-      done += this.#fireTimers();
+      this.#clients.tick(this.#deps.clock.now());
+      done += this.#timers.fire();
       // Behind the timers: of a device that has gone its followers are told before they hear that it is back.
       const slices = this.#sweeps.step() + this.#filters.step();
       this.#isHeldBack = slices === 0;
@@ -185,15 +193,6 @@ export class Owner {
     this.#deps.counters.cells[Counter.records]! += done;
     this.#deps.counters.cells[Counter.polls]! += 1;
     return done;
-  }
-
-  #fireTimers(): number {
-    const now = this.#deps.clock.now();
-    this.#clients.tick(now);
-    return (
-      this.#deviceTimers.advance(now, PollLimits.timers, (slot) => this.#devices.timer(slot)) +
-      this.#subscriberTimers.advance(now, PollLimits.timers, (slot) => this.#subscribers.timer(slot))
-    );
   }
 
   /** The edge's thread is gone: what it still said holds, then everyone it held is disconnected. */
@@ -210,8 +209,7 @@ export class Owner {
     this.#gateways.leaveAll(edge);
     this.#clients.leaveAll(edge);
     recovery?.synced(edge);
-    this.flush();
-    this.#deps.rings[edge]!.release();
+    this.flush(1); // of other rings, too, what came before a join
   }
 
   /** The hub drains: what is kept here is left to other nodes of the cluster. */
@@ -246,7 +244,7 @@ export class Owner {
   untilNextTimerMs(): number {
     if (this.#sweeps.hasReady || this.#filters.hasReady) return this.#isHeldBack ? PollLimits.heldBackMs : 0;
     const now = this.#deps.clock.now();
-    const timers = Math.min(this.#deviceTimers.untilNextMs(now), this.#subscriberTimers.untilNextMs(now));
+    const timers = this.#timers.untilNextMs(now);
     return Math.min(timers, this.#cluster?.untilNextMs(now) ?? timers);
   }
 

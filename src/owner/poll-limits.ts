@@ -1,9 +1,14 @@
 /** What the owner does in one poll at most, so that every peer's events get their turn. */
 export const PollLimits = {
-  /** Timers looked at, so that a mass expiry does not hold up events. */
+  /** Timers of one kind looked at, so that a mass expiry does not hold up events. */
   timers: 1024,
+  /** For as long as this at most, ms: what a timer leads to may be much. So many fire between two looks at the clock. */
+  timersMs: 2,
+  timersPerLook: 8,
   /** What a join and a leave cost of a ring's work, in devices named: a gateway brings and loses thousands at once. */
   joinWork: 4,
+  /** And each row that a join makes for those whose filters follow a device from here on. */
+  gainWork: 2,
   leaveWork: 2,
   /** Rows that joins may look at beyond what sweeps have: a subscriber that comes back gets its first page at once. */
   joinRows: 1024,

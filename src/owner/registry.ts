@@ -80,8 +80,10 @@ export class Registry extends PeerTable {
       totals: this.totals,
       enter: (row) => {
         this.#enter(row);
-        this.#count(row, this.rowState(row), 1);
-        if (this.#holds(row)) this.devices.rows.holders[this.subscriptions.rows.device[row]!]! += 1;
+        const device = this.subscriptions.rows.device[row]!;
+        if (this.rowState(row) === RowState.active) this.#countInterest(row, 1);
+        if (this.#holds(row)) this.devices.rows.holders[device]! += 1;
+        this.levelChanged?.(device);
       },
     });
     const { known, deviceState, gateway } = this.devices.rows;
@@ -158,6 +160,7 @@ export class Registry extends PeerTable {
     const flags = (granted ? GRANTED : 0) | (isFollow && ownTypes === 0 ? FILTERED : 0);
     if (reserved) this.reserve(subscriber, -1);
     this.#enter(row);
+    Atomics.add(this.subscribers.rows.rowCount, subscriber, 1);
     this.#count(row, state, 1);
     Atomics.store(rows.rowState, row, state | flags);
     if (this.#holds(row)) this.devices.rows.holders[device]! += 1;
@@ -288,15 +291,13 @@ export class Registry extends PeerTable {
     linkFirst(row, device, this.devices.rows.firstRow, rows.nextOfDevice, rows.prevOfDevice);
     linkFirst(row, subscriber, this.subscribers.rows.firstRow, rows.nextOfSubscriber, rows.prevOfSubscriber);
     this.#pairs.insert(row);
-    Atomics.add(this.subscribers.rows.rowCount, subscriber, 1);
   }
 
   /** Adds `change` to the device's count of the state's status, to the totals and to the edge's interest. */
   #count(row: number, state: number, change: 1 | -1): void {
     const status = statusOf(state);
     if (status === undefined) return;
-    const { device: devices, subscriber: subscribers } = this.subscriptions.rows;
-    const device = devices[row]!;
+    const device = this.subscriptions.rows.device[row]!;
     const { rows } = this.devices;
     begin(rows.version, device);
     const before = Atomics.add(rows[status], device, change);
@@ -305,9 +306,15 @@ export class Registry extends PeerTable {
     Atomics.add(this.totals, Total[status], change);
     this.levelChanged?.(device);
     if (status === 'active') {
-      this.interest[device * this.edges + this.subscribers.rows.edge[subscribers[row]!]!]! += change;
+      this.#countInterest(row, change);
       const isFirstOrLast = before === 0 || before + change === 0;
       if (isFirstOrLast && rows.wantsInterest[device] !== 0) this.interestChanged(device);
     }
+  }
+
+  /** Of the edge that holds the row's subscriber, or last did. */
+  #countInterest(row: number, change: 1 | -1): void {
+    const { device, subscriber } = this.subscriptions.rows;
+    this.interest[device[row]! * this.edges + this.subscribers.rows.edge[subscriber[row]!]!]! += change;
   }
 }

@@ -142,17 +142,28 @@ describe('the requests of a subscriber', () => {
     expect(thread.owner.taken('request')).toHaveLength(1);
   });
 
-  it('may come with a hundred thousand positions', () => {
+  it('may come with a hundred thousand positions, those of requests that wait included', () => {
     const thread = new FakeThread();
     const { session, frames } = thread.subscriber();
     frames.length = 0;
     const position: StreamPosition = { epoch: 'e', seq: 1 };
-    const since = new Map(Array.from({ length: 100_000 }, (_, n) => [`d-${n}`, position]));
-    thread.edge.noteSince(session, { id: '', since });
+    const positions = (count: number) =>
+      new Map(Array.from({ length: count }, (_, n) => [`d-${n}`, position]));
+    const refusal = {
+      op: 'error',
+      code: 106,
+      message: 'more than 100000 positions that wait for a subscribe, or for what it asked for',
+    };
+    thread.edge.noteSince(session, { id: '', since: positions(100_000) });
     expect(frames).toEqual([]);
     thread.edge.noteSince(session, { id: '1', since: new Map([['more', position]]) });
-    expect(frames).toEqual([
-      { op: 'error', id: 1, code: 106, message: 'more than 100000 positions before a subscribe' },
-    ]);
+    expect(frames.splice(0)).toEqual([{ ...refusal, id: 1 }]);
+    thread.edge.noteSince(session, { id: '', since: positions(60_000) });
+    thread.edge.request(session, session.withSince({ ...list(''), op: 'subscribe' }), 0);
+    session.sinceUsed();
+    thread.edge.noteSince(session, { id: '2', since: positions(40_001) });
+    expect(frames.splice(0)).toEqual([{ ...refusal, id: 2 }]);
+    thread.edge.noteSince(session, { id: '', since: positions(40_000) });
+    expect(frames).toEqual([]);
   });
 });

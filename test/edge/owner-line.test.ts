@@ -4,7 +4,14 @@ import { HURRY_SHARE } from '../../src/limits.ts';
 import type { Ringer } from '../../src/memory/doorbell.ts';
 import { createRing, RingConsumer, RingProducer } from '../../src/memory/ring.ts';
 import { EVENT_KIND } from '../../src/records/event.ts';
-import { KEEP_AS_SET, NO_WILL, readRegister, readWill, ToOwnerRecord } from '../../src/records/requests.ts';
+import {
+  KEEP_AS_SET,
+  NO_WILL,
+  readActive,
+  readRegister,
+  readWill,
+  ToOwnerRecord,
+} from '../../src/records/requests.ts';
 import { createTickets, Tickets } from '../../src/records/tickets.ts';
 import { ALL_TYPES, Priority } from '../../src/wire/events.ts';
 import { OwnerRecords } from './owner-records.ts';
@@ -20,8 +27,9 @@ function setUp() {
     ringSoftly: () => void rung.push('softly'),
     hurry: () => void rung.push('hurry'),
   } as unknown as Ringer;
-  const line = new OwnerLine(new RingProducer(ring), ringer, new Tickets(createTickets()));
-  return { ring, line, records: new OwnerRecords(ring), rung };
+  const producer = new RingProducer(ring);
+  const line = new OwnerLine(producer, ringer, new Tickets(createTickets()));
+  return { ring, producer, line, records: new OwnerRecords(ring), rung };
 }
 
 const actor = { role: 'device', id: 'dev', devices: undefined, vip: false } as const;
@@ -40,7 +48,7 @@ describe('the line to the owner', () => {
     const { line, records } = setUp();
     line.join({ ...join, connectedAt: 5 });
     line.join({ ...join, session: 2, connectedAt: 6 });
-    line.active(1);
+    line.active({ number: 1, activeAt: 0 });
     const asked = { op: 'list', devices: undefined, filters: [], types: ALL_TYPES, past: false } as const;
     line.request({ session: 1, request: 3, ...asked });
     line.more(1, 3);
@@ -57,6 +65,38 @@ describe('the line to the owner', () => {
       { record: 'leave', session: 2, clean: false, confirm: true, keepMs: 7 },
       { record: 'synced' },
     ]);
+  });
+
+  it('says that a session was heard once until the owner has read it, however often it is heard', () => {
+    const { ring, line } = setUp();
+    const owner = new RingConsumer(ring);
+    const read = (): number[] => {
+      const sessions: number[] = [];
+      for (let at = owner.next(); at >= 0; at = owner.next())
+        sessions.push(readActive(owner.views, at).session);
+      return sessions;
+    };
+    const [one, other] = [
+      { number: 1, activeAt: 0 },
+      { number: 2, activeAt: 0 },
+    ];
+    for (let n = 0; n < 10_000; n++) for (const session of [one, other]) line.active(session);
+    expect(read()).toEqual([1, 2]);
+    line.active(one); // what the owner has looked at and not given back may not have had its effect
+    expect(read()).toEqual([]);
+    owner.release();
+    for (let n = 0; n < 3; n++) line.active(one);
+    expect(read()).toEqual([1]);
+  });
+
+  it('lets no such words pile up while the owner does not read', () => {
+    const { line, producer } = setUp();
+    const session = { number: 1, activeAt: 0 };
+    while (line.claimEvent(1000, Priority.high) >= 0) line.commit();
+    while (!line.hasBacklog) line.more(1, 1);
+    const before = producer.spilledCount;
+    for (let n = 0; n < 1000; n++) line.active(session);
+    expect(producer.spilledCount).toBeLessThanOrEqual(before + 1);
   });
 
   it('brings what MQTT clients register, keep and will', () => {
@@ -89,7 +129,7 @@ describe('the line to the owner', () => {
   it.each<[string, (line: OwnerLine) => void]>([
     ['join', (line) => line.join({ ...join, connectedAt: 0 })],
     ['leave', (line) => line.leave(1, true)],
-    ['active', (line) => line.active(1)],
+    ['active', (line) => line.active({ number: 1, activeAt: 0 })],
     ['request', (line) => line.request({ session: 1, request: 1, ...asked })],
     ['more', (line) => line.more(1, 1)],
     ['synced', (line) => line.synced()],

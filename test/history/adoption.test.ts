@@ -197,6 +197,20 @@ describe('a log that is taken over', () => {
     expect(seqsOf(hub.newest(slot, 9))).toEqual([6]);
   });
 
+  it('enters no event of a numbering that was over when the owner died', () => {
+    const hub = new HistoryHarness();
+    const slot = hub.connect();
+    for (let n = 0; n < 3; n++) hub.send(slot);
+    hub.log.restart(slot, 1);
+    hub.devices.rows.seq[slot] = 1;
+    expect(hub.adopt()).toBe(true);
+    expect(hub.devices.rows.seq[slot]).toBe(1);
+    expect(hub.last(slot)).toEqual([]);
+    expect(hub.since(slot, 0)).toEqual({ recovered: false, told: [{ gap: [1, 1] }] });
+    hub.send(slot);
+    expect(seqsOf(hub.since(slot, 1).told)).toEqual([2]);
+  });
+
   it('forgets the rows of devices that are gone', () => {
     const hub = new HistoryHarness();
     const slot = hub.connect();

@@ -65,6 +65,34 @@ describe('a row that is taken over', () => {
   });
 });
 
+it('a device that has a newest message has one between any two stores of the next', () => {
+  let look = (): void => {};
+  const looked = <View extends object>(view: View): View =>
+    new Proxy(view, {
+      get: (target, name) => Reflect.get(target, name, target) as unknown,
+      set: (target, name, value) => {
+        const isSet = Reflect.set(target, name, value, target);
+        look();
+        return isSet;
+      },
+    });
+  const hub = new HistoryHarness({
+    mortal: (history, devices) => {
+      const { messageAt, keptAt, keptSeq, keptCount, ...others } = devices.rows;
+      const watched = Object.entries({ messageAt, keptAt, keptSeq, keptCount });
+      const rows = { ...others, ...Object.fromEntries(watched.map(([name, view]) => [name, looked(view)])) };
+      return [history, { ...devices, rows } as typeof devices];
+    },
+  });
+  const slot = hub.connect();
+  hub.send(slot);
+  const found: number[] = [];
+  look = () => void found.push(hub.last(slot).length);
+  hub.send(slot);
+  expect(found.length).toBeGreaterThan(2);
+  expect(found.every((messages) => messages === 1)).toBe(true);
+});
+
 it('a record that is gone counts less for its device alone, and never below nothing', () => {
   const { hub, slot, rows } = setUp();
   const { keptCount, generation } = rows;

@@ -54,7 +54,7 @@ describe('a map of ids over any sequence of operations', () => {
             const arena = new Arena(table.arena);
             arena.adopt(Uint32Array.from([...model.keys()].map((one) => table.chunks[one]!)));
             map = new IdMap(table.memory, table.chunks, arena);
-            map.adopt(model.keys());
+            map.adopt([...model.keys()]);
           }
           const slots = new Map([...model].map(([one, name]) => [name, one]));
           for (const name of ids) {
@@ -197,17 +197,27 @@ describe('a map of ids that its owner changes while a reader looks', () => {
     map.remove(3);
     expect([...seen, sequence[0]! & 1]).toEqual([1, 0]);
     expect(chunks[3]).toBe(0);
-    for (const left of [0, 1]) {
-      sequence[0] = left;
-      seen.length = 0;
-      const slots = (function* () {
+    sequence[0] = 1; // its owner died meanwhile
+    seen.length = 0;
+    const slots = Object.assign([4], {
+      *[Symbol.iterator]() {
         seen.push(sequence[0]! & 1);
         yield 4;
-      })();
-      map.adopt(slots);
-      expect([...seen, sequence[0]! & 1]).toEqual([1, 0]);
-    }
+      },
+    });
+    map.adopt(slots);
+    expect([...seen, sequence[0]! & 1]).toEqual([1, 0]);
     expect(find(map, 'dev-4')).toBe(4);
+  });
+
+  it('stays as it is where it is whole when another owner takes it over', () => {
+    const { sequence, map } = watched();
+    for (const slot of [3, 4]) insert(map, slot, `dev-${slot}`);
+    map.adopt([3, 4]);
+    expect([sequence[0], find(map, 'dev-3'), find(map, 'dev-4')]).toEqual([0, 3, 4]);
+    map.adopt([4]); // 3 was entered, and its row was not made
+    expect(sequence[0]).toBe(2);
+    expect([find(map, 'dev-3'), find(map, 'dev-4')]).toEqual([-1, 4]);
   });
 });
 

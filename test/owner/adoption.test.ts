@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { NO_TEXT } from '../../src/memory/arena.ts';
 import { highWater, usedCount } from '../../src/memory/layout.ts';
 import { Registry } from '../../src/owner/registry.ts';
@@ -164,6 +164,47 @@ describe('a table whose owner died in the middle of a write', () => {
     );
     expect(died, 'owners that died in the middle').toBeGreaterThan(runs(50));
   });
+});
+
+it('a table that is taken over shows its readers at every moment what it showed before', () => {
+  const memory = createPresence(CAPACITY);
+  const first = new Registry(memory, WORKERS);
+  for (const n of [0, 1, 2]) first.ensureDeviceOf(idOf('device', n));
+  for (const n of [0, 1, 2]) first.ensureSubscriberOf(idOf('subscriber', n));
+  const states = [RowState.active, RowState.disconnected, RowState.deny];
+  for (const [n, state] of states.entries()) for (const device of [0, 1]) first.createRow(device, n, state);
+  first.setDeviceState(1, DeviceState.online);
+  const reader = new PresenceReader(memory);
+  const slots = [0, 1, 2];
+  const look = () => ({
+    devices: slots.map((slot) => [reader.findDevice(idOf('device', slot)), reader.device(slot)]),
+    waiting: slots.map((slot) => reader.devices.rows.waiting[slot]),
+    subscribers: slots.map((slot) => [
+      reader.findSubscriber(idOf('subscriber', slot)),
+      reader.subscriber(slot),
+    ]),
+    totals: Object.keys(Total).map((total) => reader.total(total as keyof typeof Total)),
+  });
+  const before = look();
+  expect(before.devices[1]).toMatchObject([1, { subscribers: { active: 1, inactive: 1, deny: 1 } }]);
+  const heir = new Registry(memory, WORKERS);
+  let writes = 0;
+  for (const name of ['store', 'add', 'sub'] as const) {
+    const write = Atomics[name] as (...args: unknown[]) => unknown;
+    vi.spyOn(Atomics, name).mockImplementation(((...args: unknown[]) => {
+      const result = write.call(Atomics, ...args);
+      writes += 1;
+      expect(look()).toEqual(before);
+      return result;
+    }) as never);
+  }
+  try {
+    heir.adopt();
+  } finally {
+    vi.restoreAllMocks();
+  }
+  expect(writes).toBeGreaterThan(0);
+  expectWhole(memory, heir);
 });
 
 describe('what an owner left half done', () => {

@@ -1,12 +1,13 @@
 /** How much an owner takes of one ring before others get their turn, and when it tidies up. */
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { HistoryLog } from '../../src/history/log.ts';
-import { POLL_RECORDS_MAX } from '../../src/limits.ts';
+import { POLL_RECORDS_MAX, REQUEST_WORK_PER_POLL } from '../../src/limits.ts';
 import { PollLimits } from '../../src/owner/poll-limits.ts';
 import { ROWS_PER_STEP } from '../../src/owner/sweeps.ts';
 import { writeActive, writeSynced } from '../../src/records/requests.ts';
 import { nameOfSession as name } from './noted-link.ts';
 import { OwnerRings } from './owner-rings.ts';
+import { TwoEdges } from './two-edges.ts';
 
 afterEach(() => {
   vi.restoreAllMocks();
@@ -77,6 +78,21 @@ describe('before a device joins', () => {
   });
 });
 
+it('as many devices join in one poll as may, with what they bring to those whose filters follow them', () => {
+  const FOLLOWERS = 20;
+  const hub = new OwnerRings({ devices: 100, subscriptions: 100 * FOLLOWERS });
+  for (let n = 0; n < FOLLOWERS; n++) hub.ask(hub.join('subscriber', `s-${n}`, 0), 'subscribe', ['*']);
+  for (let polls = 0; polls < 2 * FOLLOWERS; polls++) hub.poll();
+  hub.told();
+  for (let n = 0; n < 60; n++) hub.join('device', `dev-${n}`, 1);
+  const work = PollLimits.joinWork + FOLLOWERS * PollLimits.gainWork;
+  const joined = (): number => hub.told().filter((line) => line.startsWith('joined')).length;
+  hub.poll();
+  expect([joined(), hub.owner.isCutShort]).toEqual([Math.ceil(REQUEST_WORK_PER_POLL / work), true]);
+  for (let polls = 0; polls < 60; polls++) hub.poll();
+  expect(joined()).toBe(60 - Math.ceil(REQUEST_WORK_PER_POLL / work));
+});
+
 describe('the history', () => {
   it('is cleaned ahead by a poll that had nothing else to do', () => {
     const clean = vi.spyOn(HistoryLog.prototype, 'clean');
@@ -101,4 +117,14 @@ describe('the history', () => {
     hub.poll();
     expect(clean.mock.calls).toHaveLength(1);
   });
+});
+
+it('gives back what it has worked off of other edges when an edge is gone', () => {
+  const hub = new TwoEdges();
+  hub.connect(0, 'first');
+  hub.connect(1, 'second');
+  hub.commit();
+  hub.owner.edgeGone(1);
+  expect(hub.told(0)).toMatchObject([{ kind: 'joined' }]); // it came before the second
+  expect([0, 1].map((edge) => hub.isRead(edge))).toEqual([true, true]);
 });

@@ -9,7 +9,13 @@ import { createHistory } from '../../src/history/memory.ts';
 import { Counter, Counters, createCounters } from '../../src/memory/counters.ts';
 import { createDoorbell, Ringer } from '../../src/memory/doorbell.ts';
 import { createHeartbeat, Pulse } from '../../src/memory/heartbeat.ts';
-import { createRing, RingConsumer, RingProducer, ringBytesFor } from '../../src/memory/ring.ts';
+import {
+  createRing,
+  RingConsumer,
+  RingProducer,
+  ringBytesFor,
+  ringUsedRatio,
+} from '../../src/memory/ring.ts';
 import { EdgeLink } from '../../src/owner/edge-link.ts';
 import { Owner } from '../../src/owner/owner.ts';
 import { NONE } from '../../src/presence/columns.ts';
@@ -141,6 +147,11 @@ export class TwoEdges {
 
   device(id: string) {
     return this.reader.device(this.reader.findDevice(id));
+  }
+
+  /** Whether the owner has given back all that the edge wrote. */
+  isRead(edge: number): boolean {
+    return ringUsedRatio(this.#memory[edge]!.toOwner) === 0;
   }
 
   get refused(): number {

@@ -57,6 +57,7 @@ export class Deliverer {
   readonly sessions = new Map<number, SubscriberSession>();
   readonly #deps: DelivererDeps;
   readonly #topics: Topics;
+  readonly #slow: SlowSubscribers;
   readonly #rounds: Rounds;
   readonly #leavers = new Leavers({
     leave: (session, device, open) => this.#topics.leave(session, device, open),
@@ -80,10 +81,12 @@ export class Deliverer {
     const topics = new Map<number, Topic>();
     const sending = { views: fromOwner.views, encoder, counters };
     const slow = new SlowSubscribers({ ...sending, ...limits, topics, finishRounds: () => this.finish() });
+    this.#slow = slow;
     this.paces = new Paces({
       encoder: new EventEncoder(fromOwner.views),
       clock,
       counters,
+      turning: (device) => this.#turning(device),
       published: (bytes) => this.#published(bytes),
     });
     this.#topics = new Topics(topics, slow, this.paces, this.#publishTo, deps.layout);
@@ -148,6 +151,8 @@ export class Deliverer {
     const device = views.u32[(offset + EventField.device) >> 2]!;
     const seq = views.f64[(offset + EventField.seq) >> 3]!;
     if (this.replays.inUse && seq > 0) this.replays.event(device, seq);
+    // Stryker disable next-line ConditionalExpression: who leaves a device while nobody has to does nothing
+    if (this.#slow.isLeaving && this.#rounds.isBetween) this.#slow.leaveFirst(device);
     // None: the last subscriber has just closed, and the owner has not heard of it yet.
     const topic = this.#topics.get(device, ALL_TYPES);
     if (topic !== undefined) {
@@ -158,6 +163,13 @@ export class Deliverer {
     // Stryker disable next-line ConditionalExpression: of a device that has none there is nothing to do, which costs more to see
     if (this.#topics.hasLimited) this.#limited(device, seq, offset);
     this.#published(bytes);
+  }
+
+  #turning(device: number): void {
+    // Stryker disable next-line ConditionalExpression: who leaves a device while nobody has to does nothing
+    if (!this.#slow.isLeaving) return;
+    if (!this.#rounds.isBetween) this.finish();
+    this.#slow.leaveFirst(device);
   }
 
   #published(bytes: number): void {

@@ -17,12 +17,13 @@ export class Missed {
   readonly names: DeviceNames;
   /** By slow subscriber: the newest seq that others had missed when it fell behind; it misses what came later. */
   readonly #since = new Map<SubscriberSession, number>();
+  // Of those at a pace: a slow subscriber has one of these for each of a hundred thousand devices, and most are not.
   /** By slow subscriber: what waited for its turn when it fell behind. */
-  readonly #waits = new Map<SubscriberSession, readonly Waiting[]>();
-  /** By slow subscriber at a pace: when it had its last turns. */
-  readonly #turns = new Map<SubscriberSession, readonly number[]>();
+  #waits: Map<SubscriberSession, readonly Waiting[]> | undefined;
+  /** By slow subscriber: when it had its last turns. */
+  #turns: Map<SubscriberSession, readonly number[]> | undefined;
   /** Of those events: by how many subscribers each is waited for. */
-  readonly #shared = new Map<RecordViews, number>();
+  #shared: Map<RecordViews, number> | undefined;
   #sharedBytes = 0;
   /** Missed seqs in ascending order, as flat pairs: first and last of each run. */
   #runs: number[] = [];
@@ -57,7 +58,7 @@ export class Missed {
 
   /** Whether anything waited for its turn. */
   get hasWaiting(): boolean {
-    return this.#waits.size > 0;
+    return this.#waits !== undefined && this.#waits.size > 0;
   }
 
   has(session: SubscriberSession): boolean {
@@ -78,8 +79,12 @@ export class Missed {
   add(session: SubscriberSession, { waiting, turns }: Taken = NOTHING_TAKEN): void {
     this.#since.set(session, this.#newest);
     this.#counts[session.encoding]! += 1;
-    if (turns.length > 0) this.#turns.set(session, turns);
+    if (turns.length > 0) {
+      this.#turns ??= new Map();
+      this.#turns.set(session, turns);
+    }
     if (waiting.length === 0) return;
+    this.#waits ??= new Map();
     this.#waits.set(session, waiting);
     for (const { views } of waiting) this.#share(views, 1);
   }
@@ -90,8 +95,8 @@ export class Missed {
     if (since === undefined) return 0;
     const waiting = this.waitingFor(session);
     for (const { views } of waiting) this.#share(views, -1);
-    this.#waits.delete(session);
-    this.#turns.delete(session);
+    this.#waits?.delete(session);
+    this.#turns?.delete(session);
     this.#since.delete(session);
     this.#counts[session.encoding]! -= 1;
     // Stryker disable next-line ConditionalExpression,EqualityOperator,ArithmeticOperator: only when runs are looked for
@@ -110,7 +115,7 @@ export class Missed {
     const replaced = waiting.find(({ views }) => views.u8[EventField.type] === type);
     if (replaced === undefined) return 0;
     this.#share(replaced.views, -1);
-    this.#waits.set(
+    this.#waits?.set(
       session,
       waiting.filter((one) => one !== replaced),
     );
@@ -119,12 +124,12 @@ export class Missed {
 
   /** What waited for its turn when the subscriber fell behind. */
   waitingFor(session: SubscriberSession): readonly Waiting[] {
-    return this.#waits.get(session) ?? NOTHING_TAKEN.waiting;
+    return this.#waits?.get(session) ?? NOTHING_TAKEN.waiting;
   }
 
   /** When it had its last turns, before it fell behind. */
   turnsOf(session: SubscriberSession): readonly number[] {
-    return this.#turns.get(session) ?? NOTHING_TAKEN.turns;
+    return this.#turns?.get(session) ?? NOTHING_TAKEN.turns;
   }
 
   /**
@@ -196,6 +201,7 @@ export class Missed {
   }
 
   #share(views: RecordViews, by: 1 | -1): void {
+    this.#shared ??= new Map();
     const before = this.#shared.get(views) ?? 0;
     if (before === 0 || before + by === 0) this.#sharedBytes += by * views.u8.length;
     // Stryker disable next-line ConditionalExpression,EqualityOperator: 0 is as none, but would hold on to the event

@@ -62,6 +62,11 @@ export class PacedLane {
     this.#index = index;
   }
 
+  /** Slot of the device. */
+  get device(): number {
+    return this.#group.audience.device;
+  }
+
   /** Whether an event waits for anybody. */
   get isWaitedFor(): boolean {
     return this.waiting > 0 || (this.#late?.size ?? 0) > 0;
@@ -210,6 +215,8 @@ class Group {
 
 export class PacedAudience {
   readonly names: DeviceNames;
+  /** Slot of the device. */
+  readonly device: number;
   readonly paces: Paces;
   /** By lane: a copy of the newest event that anybody waits for. */
   readonly newest: RecordViews[] = [];
@@ -218,8 +225,9 @@ export class PacedAudience {
   /** One for each pace at which the device is followed. */
   #groups: Group[] = [];
 
-  constructor(names: DeviceNames, paces: Paces) {
+  constructor(names: DeviceNames, device: number, paces: Paces) {
     this.names = names;
+    this.device = device;
     this.paces = paces;
   }
 

@@ -21,6 +21,8 @@ export interface PacesDeps {
   readonly encoder: EventEncoder;
   readonly clock: Clock;
   readonly counters: Counters;
+  /** The turn of a device has come: who has fallen behind and not left it yet leaves it first. */
+  readonly turning: (device: number) => void;
   /** Takes note of bytes that are about to be sent; where they are many, sends what was noted and looks at the queues. */
   readonly published: (bytes: number) => void;
 }
@@ -160,7 +162,10 @@ export class Paces {
 
   readonly #turn: Turn = (lanes, step) => {
     // Who cannot take what so many devices have to say must be slow before it is closed for it.
-    for (const lane of lanes) this.#deps.published(lane.takeTurn(step));
+    for (const lane of lanes) {
+      this.#deps.turning(lane.device);
+      this.#deps.published(lane.takeTurn(step));
+    }
     this.flush();
   };
 

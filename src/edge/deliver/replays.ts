@@ -129,11 +129,16 @@ export class Replays {
     return true;
   }
 
-  /** The session gets nothing of the device any more. */
+  /**
+   * The session gets nothing of the device any more. What was found for it costs as if it had been sent: else a peer that
+   * asks for much, and gives it up at once, would keep this thread looking for nothing.
+   */
   detach(session: SubscriberSession, device: number): void {
     // Stryker disable next-line ConditionalExpression: a short cut
     const held = this.#byDevice.size === 0 ? undefined : this.#find(session, device);
-    if (held !== undefined) this.#remove(held);
+    if (held === undefined) return;
+    this.#deps.charges.rows(session, held.replay.left);
+    this.#remove(held);
   }
 
   /** The session is over. */

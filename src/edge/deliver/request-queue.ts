@@ -73,6 +73,14 @@ export class RequestQueue {
     return this.inFlight.reduce((sum, { isDeferred, work }) => sum + (isDeferred ? work : 0), 0);
   }
 
+  /** Positions that it holds until they are used. Filters of one request share theirs. */
+  get positions(): number {
+    const pasts = [...this.inFlight, ...this.waiting, ...(this.pasts?.values() ?? [])];
+    let count = 0;
+    for (const { size } of new Set(pasts.map(({ past }) => past.since))) count += size;
+    return count;
+  }
+
   get isPaging(): boolean {
     return this.pages !== undefined && this.pages.size > 0;
   }

@@ -30,6 +30,8 @@ export interface RetainedDeps extends SlicesDeps {
 const KEPT_TYPES = Kind.message | Kind.status;
 /** Of one device: its slot, the slot's generation, its seq when it was followed, kinds. */
 const CELLS = 4;
+/** Sets of the kinds that anything is retained of: bits of `Kind` below this. */
+const KINDS = 16;
 const STATE_EVENT_BYTES = EventField.body + 128;
 
 /** Other nodes tell states without their reasons: those that a state can only have. */
@@ -45,13 +47,19 @@ export class FollowedDevices {
   }
 }
 
-/** Of one session, oldest first; `next` is the first that was not sent. */
-interface Waiting {
-  readonly cells: number[];
-  next: number;
-  /** By device that is followed no more: cells before this place are not for it. */
-  readonly ended: Map<number, number>;
+/** What is to be sent of a device. */
+interface Followed {
+  readonly slot: number;
+  readonly generation: number;
+  readonly seq: number;
+  readonly kinds: number;
 }
+
+/**
+ * Of one session, by device and kinds: what is asked for again before it was sent takes the place of what it repeats. So
+ * no more waits than there are devices, however often a peer subscribes and reads nothing.
+ */
+type Waiting = Map<number, Followed>;
 
 export class Retained {
   readonly #deps: RetainedDeps;
@@ -68,10 +76,19 @@ export class Retained {
 
   /** Sends what these devices, just followed, have; its SUBACK has gone out. */
   send(session: SubscriberSession, devices: FollowedDevices): void {
-    const waiting: Waiting = this.#bySession.get(session) ?? { cells: [], next: 0, ended: new Map() };
+    const waiting: Waiting = this.#bySession.get(session) ?? new Map();
     this.#bySession.set(session, waiting);
-    for (const cell of devices.cells) waiting.cells.push(cell);
+    const { cells } = devices;
+    for (let at = 0; at < cells.length; at += CELLS) {
+      const [slot, kinds] = [cells[at]!, cells[at + 3]!];
+      waiting.set(keyOf(slot, kinds), { slot, generation: cells[at + 1]!, seq: cells[at + 2]!, kinds });
+    }
     this.run(session);
+  }
+
+  /** What waits until the session's peer has read: one for each device and set of kinds. */
+  waitingFor(session: SubscriberSession): number {
+    return this.#bySession.get(session)?.size ?? 0;
   }
 
   /** An operator has terminated the device: it is no more in the table, which says nothing of it. */
@@ -83,7 +100,8 @@ export class Retained {
   /** The session does not get the device's events any more. */
   detach(session: SubscriberSession, device: number): void {
     const waiting = this.#bySession.get(session);
-    waiting?.ended.set(device, waiting.cells.length);
+    if (waiting === undefined) return;
+    for (let kinds = 0; kinds < KINDS; kinds++) waiting.delete(keyOf(device, kinds));
   }
 
   /** The session is over. */
@@ -111,40 +129,37 @@ export class Retained {
       end = this.#advance(session, waiting);
     });
     // Stryker disable next-line ConditionalExpression: what was sent is as nothing, but would stay
-    if (waiting.next === waiting.cells.length) this.#bySession.delete(session);
+    if (waiting.size === 0) this.#bySession.delete(session);
     return end;
   }
 
   #advance(session: SubscriberSession, waiting: Waiting): Slice {
-    const { cells } = waiting;
+    let steps = STEPS_PER_LOOK; // it is to ask first
     let sent = 0;
-    while (waiting.next < cells.length) {
-      const look = this.#slices.look(session, sent);
-      if (look !== Slice.through) return look;
-      const end = Math.min(cells.length, waiting.next + CELLS * STEPS_PER_LOOK);
-      sent = 0;
-      this.#bytes = 0;
-      for (; waiting.next < end && this.#bytes < BYTES_PER_LOOK; waiting.next += CELLS) {
-        sent += this.#send(session, waiting);
+    for (const [key, followed] of waiting) {
+      if (steps === STEPS_PER_LOOK || this.#bytes >= BYTES_PER_LOOK) {
+        const look = this.#slices.look(session, sent);
+        if (look !== Slice.through) return look;
+        steps = sent = this.#bytes = 0;
       }
+      waiting.delete(key);
+      steps += 1;
+      sent += this.#send(session, followed);
     }
     this.#deps.charges.rows(session, sent);
     return Slice.through;
   }
 
   /** @returns the events sent */
-  #send(session: SubscriberSession, { cells, next: at, ended }: Waiting): number {
+  #send(session: SubscriberSession, { slot, generation, seq, kinds }: Followed): number {
     const { reader, namesOf, presence } = this.#deps;
     const { rows } = presence.devices;
-    const slot = cells[at]!;
-    const generation = cells[at + 1]!;
-    const kinds = cells[at + 3]!;
-    if (at < (ended.get(slot) ?? 0) || Atomics.load(rows.generation, slot) !== generation) return 0;
+    if (Atomics.load(rows.generation, slot) !== generation) return 0;
     const names = namesOf(session, slot);
     let sent = 0;
     // Stryker disable next-line ConditionalExpression: of no type nothing is found
     if ((kinds & KEPT_TYPES) !== 0) {
-      const replay = reader.lastUnlessNewer({ slot, generation, seq: cells[at + 2]! }, kinds & KEPT_TYPES);
+      const replay = reader.lastUnlessNewer({ slot, generation, seq }, kinds & KEPT_TYPES);
       for (let step = replay.next(); step !== Step.End; step = replay.next()) {
         if (step !== Step.Event) continue;
         this.#encode(session, replay.views, names);
@@ -188,4 +203,8 @@ export class Retained {
     });
     this.#stateEvent.u8.set(payload, body);
   }
+}
+
+function keyOf(slot: number, kinds: number): number {
+  return slot * KINDS + (kinds % KINDS);
 }

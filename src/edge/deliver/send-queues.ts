@@ -78,6 +78,8 @@ const BURST_BYTES_MIN = 64 * 1024;
 const FRAME_EXTRA_BYTES = 128;
 /** Devices told of what was missed in one go, over all of them: about two milliseconds. */
 const RECOVERED_DEVICES_MAX = 512;
+/** Devices that slow subscribers leave from one look to the next, all together: about two milliseconds. */
+export const LEFT_DEVICES_MAX = 512;
 
 export class SendQueues {
   /** How often `tick` should run. */
@@ -93,10 +95,15 @@ export class SendQueues {
   #lookAt = 0;
   /** Hub clock, ms: no look at all queues before. */
   #scanAt = 0;
-  /** Over the limit, to count as slow from the next moment between rounds on. */
-  readonly #falling = new Set<SubscriberSession>();
+  /**
+   * Over the limit, to leave the topics of their devices from the next moment between rounds on; each with the bytes above
+   * which it does.
+   */
+  readonly #falling = new Map<SubscriberSession, number>();
   /** Slow and drained, to recover at such a moment. */
   readonly #drained = new Set<SubscriberSession>();
+  /** Devices that may be left until the next look. */
+  #leavesLeft = LEFT_DEVICES_MAX;
 
   constructor(deps: SendQueuesDeps) {
     this.#deps = deps;
@@ -106,9 +113,9 @@ export class SendQueues {
     this.#burstAt = this.#burstBytes;
   }
 
-  /** Whether a subscriber waits to be let back in. */
+  /** Whether a subscriber waits to leave its topics, or to be let back in. */
   get hasWaiting(): boolean {
-    return this.#drained.size > 0;
+    return this.#falling.size + this.#drained.size > 0;
   }
 
   /**
@@ -127,6 +134,7 @@ export class SendQueues {
   look(): void {
     const { clock, limits, slow } = this.#deps;
     const now = clock.now();
+    this.#leavesLeft = LEFT_DEVICES_MAX;
     const isBurst = this.#published >= this.#burstBytes;
     if (now >= this.#lookAt || isBurst) {
       this.#lookAt = now + LOOK_MS;
@@ -145,6 +153,7 @@ export class SendQueues {
   /** Once a second. */
   tick(): void {
     const now = this.#deps.clock.now();
+    this.#leavesLeft = LEFT_DEVICES_MAX;
     this.#scan(now);
     this.#settle(now);
   }
@@ -190,8 +199,12 @@ export class SendQueues {
     const { slow, limits } = this.#deps;
     if (bytes > limits.queueBytesMax) slow.close(session, Counter.closedOverQueue);
     else if (now - slow.sinceMs(session) > SLOW_MS_MAX) slow.close(session, Counter.closedLagging);
-    else if (bytes > limits.queueBytes) this.#falling.add(session);
+    else if (bytes > limits.queueBytes) this.#fall(session);
     else if (bytes <= this.#resumeBytes && slow.has(session)) this.#drained.add(session);
+  }
+
+  #fall(session: SubscriberSession): void {
+    if (!this.#falling.has(session)) this.#falling.set(session, this.#deps.limits.queueBytes);
   }
 
   /** All queues together are over the budget: the largest go, until the rest is within it. */
@@ -223,13 +236,9 @@ export class SendQueues {
   #settle(now: number): void {
     // Stryker disable next-line ConditionalExpression: with nobody to settle there is nothing to do, which costs less to see here
     if (this.#falling.size + this.#drained.size === 0) return;
-    const { slow, limits, isBetweenRounds, isCaughtUp, recovering } = this.#deps;
+    const { slow, isBetweenRounds, isCaughtUp, recovering } = this.#deps;
     if (!isBetweenRounds()) return;
-    for (const session of this.#falling) {
-      // It may have drained since: then nobody would say when it has.
-      if (session.bufferedBytes > limits.queueBytes) slow.start(session, now);
-    }
-    this.#falling.clear();
+    for (const [session, above] of this.#falling) this.#leaveSome(session, above, now);
     if (!isCaughtUp()) return;
     let left = RECOVERED_DEVICES_MAX;
     for (const session of this.#drained) {
@@ -241,5 +250,20 @@ export class SendQueues {
       const goesOn = slow.has(session) && session.bufferedBytes <= this.#resumeBytes;
       if (!goesOn) this.#drained.delete(session);
     }
+  }
+
+  /** @param above bytes that are still too many: it may have drained since, and nobody would say when it has */
+  #leaveSome(session: SubscriberSession, above: number, now: number): void {
+    const { slow } = this.#deps;
+    const most = this.#leavesLeft;
+    if (session.bufferedBytes <= above) {
+      this.#falling.delete(session);
+      return;
+    }
+    if (most === 0 && slow.has(session)) return;
+    const left = slow.start(session, now, most);
+    this.#leavesLeft -= left;
+    if (left < most) this.#falling.delete(session);
+    else this.#falling.set(session, this.#resumeBytes); // it is slow now, until it has drained
   }
 }

@@ -14,7 +14,7 @@ import type { SlowSubscriber } from '../../records/commands.ts';
 import { copyEvent, EventField, eventBytes, isHigh, privateViews, seqOf } from '../../records/event.ts';
 import { type Encoding, encodings } from '../../wire/encodings.ts';
 import type { Gap } from '../../wire/gap.ts';
-import { SLOW } from './audience.ts';
+import { NO_SHARD, SLOW } from './audience.ts';
 import type { EventEncoder } from './event-encoder.ts';
 import type { Missed } from './missed.ts';
 import type { Taken } from './paced-audience.ts';
@@ -56,6 +56,8 @@ const GAPS_SHARE = 1 / 2;
 export class SlowSubscribers {
   readonly #deps: SlowSubscribersDeps;
   readonly #sessions = new Map<SubscriberSession, Lag>();
+  /** Of these, who has not left all of their devices yet. */
+  readonly #leaving = new Set<SubscriberSession>();
   /** Missed something in the round being passed. */
   readonly #touched: Missed[] = [];
   #keptBytes = 0;
@@ -99,22 +101,45 @@ export class SlowSubscribers {
       .slice(0, countMax);
   }
 
-  /** From here on the subscriber is slow with all its devices. Between rounds only. @param now hub clock, ms */
-  start(session: SubscriberSession, now: number): void {
+  /**
+   * From here on the subscriber is slow, with so many more of its devices. Between rounds only.
+   * @param now hub clock, ms @param devicesMax at most so many; the others follow with the next calls, or with `leaveFirst`
+   * @returns the devices done; fewer than `devicesMax` when it is slow with all of them
+   */
+  start(session: SubscriberSession, now: number, devicesMax = Number.POSITIVE_INFINITY): number {
     this.#passRounds(session);
-    if (session.closing) return;
+    if (session.closing) return 0;
     if (!this.has(session)) {
       this.#sessions.set(session, { sinceMs: now, vipChanged: false, gaps: undefined });
       this.#deps.counters.add(Counter.laggingSubscribers);
     }
-    for (const device of session.devices) {
+    const devices = session.someDevices(devicesMax, (shard) => shard !== SLOW);
+    for (const device of devices) this.#leaveTopic(session, device);
+    if (devices.length < devicesMax) this.#leaving.delete(session);
+    else this.#leaving.add(session);
+    return devices.length;
+  }
+
+  /** Whether any slow subscriber has not left all of its devices yet. */
+  get isLeaving(): boolean {
+    return this.#leaving.size > 0;
+  }
+
+  /** Who has not left this device yet leaves it now: something of it is about to come. Between rounds only. */
+  leaveFirst(device: number): void {
+    for (const session of this.#leaving) {
       const shard = session.shardOf(device);
-      if (shard === SLOW) continue;
-      const topic = this.#topicOf(session, device);
-      const taken = topic.takeOut(session, shard);
-      session.removeDevice(device, true);
-      this.join(session, device, topic, taken);
+      if (shard === NO_SHARD || shard === SLOW) continue;
+      this.#passRounds(session);
+      if (!session.closing) this.#leaveTopic(session, device);
     }
+  }
+
+  #leaveTopic(session: SubscriberSession, device: number): void {
+    const topic = this.#topicOf(session, device);
+    const taken = topic.takeOut(session, session.shardOf(device));
+    session.removeDevice(device, true);
+    this.join(session, device, topic, taken);
   }
 
   /** A device of a slow subscriber: it misses what comes from here on. */
@@ -144,6 +169,7 @@ export class SlowSubscribers {
 
   /** The connection is over, or about to be; it has left its devices. */
   forget(session: SubscriberSession): void {
+    this.#leaving.delete(session);
     if (this.#sessions.delete(session)) this.#deps.counters.add(Counter.laggingSubscribers, -1);
   }
 
@@ -242,13 +268,15 @@ export class SlowSubscribers {
    */
   recover(session: SubscriberSession, devicesMax: number): number {
     const { queueBytes } = this.#deps;
+    this.#leaving.delete(session); // it has drained before it had left all
     this.#passRounds(session);
     if (session.closing) return 0;
     let room = queueBytes * REFILL_SHARE - session.bufferedBytes;
     let done = 0;
     let isThrough = true;
+    const devices = session.someDevices(devicesMax + 1, (shard) => shard === SLOW); // one more: whether any is left
     session.cork(() => {
-      for (const device of session.devices) {
+      for (const device of devices) {
         if (session.shardOf(device) !== SLOW) continue;
         isThrough = done < devicesMax && (room > 0 || done === 0);
         if (!isThrough) return;

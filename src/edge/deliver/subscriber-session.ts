@@ -81,7 +81,7 @@ export class SubscriberSession extends Session {
     return { role: 'subscriber', id: this.id, devices, vip };
   }
 
-  /** Takes note of positions. @returns false when there are more than a subscriber may have subscriptions */
+  /** Takes note of positions. @returns false when there are more than `most`: then none is noted */
   noteSince(since: ReadonlyMap<string, StreamPosition>, most: number): boolean {
     this.#since ??= new Map();
     for (const [device, position] of since) this.#since.set(device, position);
@@ -166,14 +166,20 @@ export class SubscriberSession extends Session {
     return devices instanceof Map ? devices.size : devices.length / 2;
   }
 
-  /** At most so many of `devices`. */
-  someDevices(most: number): number[] {
+  /** At most so many of `devices`. @param passes of whose shards it says so */
+  someDevices(most: number, passes: (shard: number) => boolean = () => true): number[] {
     const devices = this.#devices;
-    if (!(devices instanceof Map)) return this.devices.slice(0, most);
     const some: number[] = [];
-    for (const device of devices.keys()) {
+    if (devices instanceof Map) {
+      for (const [device, shard] of devices) {
+        if (some.length === most) break;
+        if (passes(shard)) some.push(device);
+      }
+      return some;
+    }
+    for (const device of this.devices) {
       if (some.length === most) break;
-      some.push(device);
+      if (passes(this.shardOf(device))) some.push(device);
     }
     return some;
   }

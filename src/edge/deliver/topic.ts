@@ -116,7 +116,7 @@ export class Topic {
 
   /** One at a pace is back with what it took along. @returns the length of what it was sent, bytes */
   bringBack(session: SubscriberSession, taken: Taken): number {
-    this.paced ??= new PacedAudience(this.names, this.#paces);
+    this.paced ??= new PacedAudience(this.names, this.#slot, this.#paces);
     return this.paced.add(session, taken);
   }
 

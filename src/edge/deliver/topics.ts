@@ -210,6 +210,7 @@ export class Topics {
 
   /** The device has come to `seq`: what did not come until now never will. */
   heardOf(device: number, seq: number): void {
+    this.#slow.leaveFirst(device);
     for (const topic of this.ofDevice(device)) {
       if (topic.lastSeq < seq) this.#gap(topic, topic.lastSeq + 1, seq);
     }
@@ -224,6 +225,7 @@ export class Topics {
 
   /** Tells everyone who follows the device that events of it were lost on their way to this edge. */
   gap(device: number, from: number, to: number, reason: GapReason): void {
+    this.#slow.leaveFirst(device);
     for (const topic of this.ofDevice(device)) this.#gap(topic, from, to, reason);
   }
 

@@ -80,7 +80,7 @@ export class Publisher {
     }
     const { rows } = this.#deps.presence.devices;
     Atomics.store(rows.lastSeen, slot, this.#nowCell);
-    if (Atomics.load(rows.deviceState, slot) === DeviceState.stale) this.#deps.line.active(session.number);
+    if (Atomics.load(rows.deviceState, slot) === DeviceState.stale) this.#deps.line.active(session);
   }
 
   /**

@@ -252,4 +252,18 @@ describe('a follower at a pace of many devices that does not read', () => {
       expect(told).toEqual(devices.map(() => '2'));
     },
   );
+
+  it('is slow as soon, together with more than can leave all their devices at once', () => {
+    thread = new FakeThread({ sendQueueBytes: LIMIT, sendQueueMaxBytes: 3 * LIMIT });
+    const sockets = Array.from({ length: 20 }, () =>
+      thread.subscriber(devices, { query: `&every=${EVERY_MS}` }),
+    );
+    all();
+    sockets.forEach(news);
+    all();
+    for (const socket of sockets) socket.stalled = true;
+    pass();
+    for (const { queued } of sockets) expect(queued).toBeLessThan(2.5 * LIMIT);
+    expect(thread.count('laggingSubscribers')).toBe(sockets.length);
+  });
 });

@@ -41,6 +41,7 @@ class Bench {
     encoder: new EventEncoder(eventRecord({ seq: 0 })),
     clock: this.clock,
     counters: this.counters,
+    turning: () => {},
     published: (bytes) => void this.published.push(bytes),
   });
   /** Bytes of events whose turn came. */

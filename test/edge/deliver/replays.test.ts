@@ -602,6 +602,25 @@ describe('a replay', () => {
     expect(bench.charged).toEqual([3, 1]);
   });
 
+  it('is paid for, too, where its peer has given up the device before it was sent', () => {
+    const bench = new Bench();
+    const device = bench.device(5);
+    const peer = bench.peer();
+    peer.stalledFrom = 0;
+    peer.queued = QUEUE_BYTES + 1;
+    for (let n = 0; n < 2; n++) {
+      bench.ask(peer, device, { history: 5 });
+      bench.run(peer);
+      bench.replays.detach(peer.session, device);
+    }
+    expect([peer.news(), bench.charged]).toEqual(['', [5, 5]]);
+    bench.replays.detach(peer.session, device);
+    bench.ask(peer, device, { history: 5 });
+    peer.queued = 0;
+    bench.run(peer);
+    expect(bench.charged.splice(2)).toEqual([5]);
+  });
+
   it('waits while its peer owes for what it got', () => {
     const bench = new Bench();
     const device = bench.device(1);

@@ -48,6 +48,23 @@ describe('the requests of a subscriber', () => {
     expect(queue.isIdle).toBe(true);
   });
 
+  it('hold the positions that they were given until they are used, those of all filters of a request once', () => {
+    const queue = new RequestQueue();
+    const past = (count: number) => ({
+      ...NO_PAST,
+      since: new Map(Array.from({ length: count }, (_, n) => [`d${n}`, { epoch: 'e', seq: n }])),
+    });
+    const ofFilters = { past: past(100), types: 7 };
+    queue.inFlight.push(pending(1, { past: past(1) }), pending(1));
+    queue.waiting.push(pending(1, { past: past(10) }));
+    expect(queue.positions).toBe(11);
+    queue.pasts = new Map([
+      ['a*', ofFilters],
+      ['b*', ofFilters],
+    ]);
+    expect(queue.positions).toBe(111);
+  });
+
   it('are long when they concern more devices than they name', () => {
     const ofFilter = { devices: [], filters: ['a*'], malformed: [] };
     expect(isLong(pending(1))).toBe(false);

@@ -233,6 +233,36 @@ describe('a peer that does not read', () => {
     expect([first, second, peer.frames.length, vi.getTimerCount()]).toEqual([100, 200, 250, 0]);
   });
 
+  it('has no more waiting than there are devices, however often it follows them', () => {
+    const bench = new Bench();
+    const devices = [bench.device(1), bench.device(1)];
+    const peer = bench.peer();
+    peer.queued = QUEUE_BYTES + 1;
+    for (let n = 0; n < 100; n++) {
+      bench.send(peer, KEPT, ...devices);
+      bench.retained.detach(peer.session, devices[1]!);
+    }
+    expect(bench.retained.waitingFor(peer.session)).toBe(1);
+    bench.send(peer, KEPT, devices[1]!);
+    peer.queued = 0;
+    bench.retained.tick();
+    expect([peer.news(), bench.retained.waitingFor(peer.session)]).toEqual(['d0:1 d1:1', 0]);
+  });
+
+  it('gets each kind as of when it has come to follow the device for that', () => {
+    const bench = new Bench();
+    const device = bench.device(1);
+    const peer = bench.peer();
+    peer.queued = QUEUE_BYTES + 1;
+    bench.send(peer, Kind.message, device);
+    bench.history.send(device); // goes out live
+    bench.history.send(device, { type: 'status' });
+    bench.send(peer, Kind.status, device);
+    peer.queued = 0;
+    bench.retained.tick();
+    expect(peer.news()).toBe('d0:3');
+  });
+
   it('gets nothing while it owes for what it got', () => {
     const bench = new Bench();
     const device = bench.device(1);

@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, it } from 'vitest';
-import { SendQueues, sendQueueLimits } from '../../../src/edge/deliver/send-queues.ts';
+import { LEFT_DEVICES_MAX, SendQueues, sendQueueLimits } from '../../../src/edge/deliver/send-queues.ts';
 import type { SlowSubscribers } from '../../../src/edge/deliver/slow-subscribers.ts';
 import type { SubscriberSession } from '../../../src/edge/deliver/subscriber-session.ts';
 import { SLOW_MS_MAX, SLOW_NAMED_MAX, TRANSPORT_HELD_BYTES_MAX } from '../../../src/limits.ts';
@@ -43,6 +43,9 @@ class Bench {
   /** Devices that each recovery does, and whether it is through with that. */
   recovery: (most: number) => { done: number; isThrough: boolean } = () => ({ done: 1, isThrough: true });
 
+  /** Devices that one that falls behind leaves, of so many at most. */
+  leaves: (session: SubscriberSession, most: number) => number = () => 0;
+
   /** Bytes of events that are kept for the slow. */
   keptBytes = 0;
 
@@ -65,9 +68,10 @@ class Bench {
         log.push(`worst ${given}`);
         return [];
       },
-      start: (session: SubscriberSession, now: number) => {
+      start: (session: SubscriberSession, now: number, most: number) => {
         log.push(`start ${session.id}`);
         slow.set(session, now);
+        return this.leaves(session, most);
       },
       recover: (session: SubscriberSession, most: number) => {
         log.push(`recover ${session.id}`);
@@ -267,6 +271,43 @@ describe('a subscriber', () => {
     bench.queues.look();
     expect(bench.news()).toEqual([]); // it is found with the next look
     expect(b.closing).toBe(false);
+  });
+
+  it('leaves so many of its devices from one look to the next, until it has left all or has drained', () => {
+    const devices = new Map<unknown, number>();
+    bench.leaves = (session, most) => {
+      const left = Math.min(most, devices.get(session)!);
+      devices.set(session, devices.get(session)! - left);
+      return left;
+    };
+    const [a, b] = [bench.add('a', QUEUE + 1), bench.add('b', QUEUE + 1)];
+    devices.set(a, 3 * LEFT_DEVICES_MAX - 1).set(b, LEFT_DEVICES_MAX);
+    bench.queues.tick();
+    expect([bench.news(), bench.queues.hasWaiting]).toEqual([['start a', 'start b'], true]);
+    bench.queues.check(a); // more than once from one look to the next
+    a.bytes = QUEUE / 4 + 1;
+    expect(bench.news()).toEqual([]);
+    bench.queues.look();
+    expect(bench.news()).toEqual(['start a']);
+    bench.queues.look();
+    expect(bench.news()).toEqual(['start a', 'start b']);
+    expect([...devices.values()]).toEqual([0, LEFT_DEVICES_MAX - 1]);
+    b.bytes = QUEUE / 4;
+    bench.queues.look();
+    expect([bench.news(), bench.queues.hasWaiting]).toEqual([[], false]);
+    expect([...devices.values()]).toEqual([0, LEFT_DEVICES_MAX - 1]);
+  });
+
+  it('that drained before it could be slow is not, also where another uses up all that a look leaves', () => {
+    bench.leaves = (session, most) => (session.id === 'a' ? most : 0);
+    const [a, b] = [bench.add('a', QUEUE + 1), bench.add('b', QUEUE + 1)];
+    bench.isBetween = false;
+    bench.queues.tick();
+    b.bytes = QUEUE / 4 + 1;
+    bench.isBetween = true;
+    bench.queues.check(a);
+    bench.queues.look();
+    expect(bench.news()).toEqual(['start a', 'start a']);
   });
 
   it('is looked at when something was sent to it alone, or it is slow and the kernel took something', () => {

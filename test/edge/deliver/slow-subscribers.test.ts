@@ -6,6 +6,7 @@ import { SLOW } from '../../../src/edge/deliver/audience.ts';
 import { EventEncoder } from '../../../src/edge/deliver/event-encoder.ts';
 import type { Waiting } from '../../../src/edge/deliver/paced-audience.ts';
 import type { Paces } from '../../../src/edge/deliver/paces.ts';
+import { LEFT_DEVICES_MAX } from '../../../src/edge/deliver/send-queues.ts';
 import { SlowSubscribers } from '../../../src/edge/deliver/slow-subscribers.ts';
 import { Topic } from '../../../src/edge/deliver/topic.ts';
 import { topicKey } from '../../../src/edge/deliver/topics.ts';
@@ -128,6 +129,40 @@ describe('the slow subscribers', () => {
     ]);
     for (let n = 0; n < 60; n++) thread.lag(thread.subscriber(), 1001);
     expect(sendQueues.slow()).toHaveLength(50);
+  });
+
+  it('leave thousands of devices a few hundred at a time, and first of all those of which something comes', () => {
+    const count = 3 * LEFT_DEVICES_MAX;
+    const [third, last] = [count - 3, count - 1];
+    const thread = new FakeThread({ devices: count });
+    const socket = thread.subscriber(Array.from({ length: count }, (_, device) => device));
+    const left = (): number => socket.session.someDevices(count, (shard) => shard === SLOW).length;
+    thread.lag(socket);
+    expect([left(), thread.count('laggingSubscribers')]).toEqual([LEFT_DEVICES_MAX, 1]);
+    for (let n = 0; n < 2; n++) thread.event(last);
+    thread.overload(third, 2);
+    thread.edge.poll();
+    expect([left(), socket.news()]).toEqual([2 * LEFT_DEVICES_MAX + 2, `gap d${third}:1-2 overload`]);
+    thread.poll();
+    expect(left()).toBe(count);
+    thread.events(0, 'normal');
+    expect(socket.news()).toBe('');
+    socket.drainTo(0);
+    thread.poll();
+    expect([left(), thread.count('laggingSubscribers')]).toEqual([0, 0]);
+    expect(socket.news()).toBe(`d0:1 gap d${last}:1-1 slow d${last}:2`);
+  });
+
+  it('leave no more devices once they have drained', () => {
+    const count = 2 * LEFT_DEVICES_MAX;
+    const thread = new FakeThread({ devices: count });
+    const socket = thread.subscriber(Array.from({ length: count }, (_, device) => device));
+    thread.lag(socket);
+    socket.drainTo(0);
+    thread.poll();
+    expect(socket.session.someDevices(1, (shard) => shard === SLOW)).toEqual([]);
+    thread.events(count - 1, 'normal');
+    expect([socket.news(), thread.count('laggingSubscribers')]).toEqual([`d${count - 1}:1`, 0]);
   });
 
   it('are counted once each, until they recover or go', () => {
