@@ -118,6 +118,7 @@ async function serve(way: Way): Promise<void> {
           queueBytesMax: 0,
           arrivals,
           handlers,
+          refusal: () => new Uint8Array(0), // nobody is turned away
         })
       : await transport.listen('127.0.0.1', 0, options);
   process.on('message', (wanted) => {

@@ -117,6 +117,10 @@ export class Admission {
     this.#draining = true;
   }
 
+  get isDraining(): boolean {
+    return this.#draining;
+  }
+
   /**
    * A connection comes from the address: what can be said without a look at who it is. Counts it towards the address's
    * rate.

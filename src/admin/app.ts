@@ -42,10 +42,10 @@ export function createApp(tls: AdminOptions['tls']) {
     return503OnClosing: false,
     clientErrorHandler: refuseClient,
     // A path that cannot be decoded does not reach the error handler.
-    frameworkErrors: (error, _request, reply) => {
-      const { raw } = reply;
+    frameworkErrors: (_error, { url }, { raw }) => {
+      const accepted = `UTF-8, percent-encoded, and at most ${PATH_ID_CHARACTERS_MAX} characters of each id`;
       raw.writeHead(errorStatuses.bad_request, { 'content-type': 'application/json; charset=utf-8' });
-      raw.end(JSON.stringify(errorBody('bad_request', error.message.toLowerCase())));
+      raw.end(JSON.stringify(errorBody('bad_request', `path is ${quote(url)}, expected ${accepted}`)));
     },
   }).withTypeProvider<ZodTypeProvider>();
   app.server.maxConnections = CONNECTIONS_MAX;

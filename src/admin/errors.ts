@@ -109,13 +109,16 @@ function describe(problem: Problem, where: string, request: FastifyRequest): str
   return `${[place.name, ...path].join(' ')} is ${quote(given)}, expected ${accepted}`;
 }
 
-const QUOTED_CHARACTERS_MAX = 80;
+const SHOWN_CHARACTERS_MAX = 80;
 
 /** A value as a message shows it, cut; nothing given is `missing`. */
 export function quote(value: unknown): string {
-  if (value === undefined || value === null) return 'missing';
-  const text = JSON.stringify(value);
-  return text.length > QUOTED_CHARACTERS_MAX ? `${text.slice(0, QUOTED_CHARACTERS_MAX)}…` : text;
+  return value === undefined ? 'missing' : cut(JSON.stringify(value));
+}
+
+/** A text as a message shows it. */
+export function cut(text: string): string {
+  return text.length > SHOWN_CHARACTERS_MAX ? `${text.slice(0, SHOWN_CHARACTERS_MAX)}…` : text;
 }
 
 function lowerFirst(text: string): string {

@@ -15,7 +15,7 @@ import {
 import { ID_ACCEPTED, isId, isIdPrefix } from '../wire/id.ts';
 import { LIVE_STREAM_HEADER } from './live-names.ts';
 import { listColumns } from './live-order.ts';
-import { count, deviceEntry, fields, id, tablesAndThreads } from './schemas.ts';
+import { count, deviceEntry, fields, id, tablesAndThreads, wholeNumber } from './schemas.ts';
 
 /** Ids in a query. */
 function idList(max: number) {
@@ -76,18 +76,8 @@ export const liveListQuery = fields({
       descending: name?.startsWith('-') === true,
     }))
     .describe(`${SORT_ACCEPTED}. Absent: the order of the table`),
-  offset: z.coerce
-    .number({ error: OFFSET_ACCEPTED })
-    .int(OFFSET_ACCEPTED)
-    .min(0, OFFSET_ACCEPTED)
-    .max(LIST_REACH_MAX - LIST_PAGE_MAX, OFFSET_ACCEPTED)
-    .default(0),
-  limit: z.coerce
-    .number({ error: LIMIT_ACCEPTED })
-    .int(LIMIT_ACCEPTED)
-    .min(1, LIMIT_ACCEPTED)
-    .max(LIST_PAGE_MAX, LIMIT_ACCEPTED)
-    .default(50),
+  offset: wholeNumber(OFFSET_ACCEPTED, 0, LIST_REACH_MAX - LIST_PAGE_MAX).default(0),
+  limit: wholeNumber(LIMIT_ACCEPTED, 1, LIST_PAGE_MAX).default(50),
   values: z
     .enum(['true', 'false'], { error: FLAG_ACCEPTED })
     .default('false')

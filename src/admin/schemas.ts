@@ -29,14 +29,19 @@ const PAGE_LIMIT_DEFAULT = 100;
 const PAGE_LIMIT_MAX = 1000;
 const CURSOR_ACCEPTED = 'the cursor of an earlier page of this list, or none for the first page';
 
+/** A number of a query, in digits: `Number` would take `0x10`, `1e2` and a space as well. */
+export function wholeNumber(accepted: string, least: number, most: number = Number.MAX_SAFE_INTEGER) {
+  const inRange = z.coerce.number({ error: accepted }).int(accepted).min(least, accepted).max(most, accepted);
+  return z.preprocess((given) => (isOtherText(given) ? Number.NaN : given), inRange);
+}
+
+function isOtherText(given: unknown): boolean {
+  return typeof given === 'string' && !/^\d+$/.test(given);
+}
+
 /** @param most entries in one answer */
 export function limitUpTo(most: number, byDefault = PAGE_LIMIT_DEFAULT) {
-  const accepted = `a whole number from 1 to ${most}`;
-  return z.coerce
-    .number({ error: accepted })
-    .int(accepted)
-    .min(1, accepted)
-    .max(most, accepted)
+  return wholeNumber(`a whole number from 1 to ${most}`, 1, most)
     .default(byDefault)
     .describe('Entries in one page');
 }
@@ -80,10 +85,7 @@ const EVENTS_DEFAULT = 50;
 const BEFORE_ACCEPTED = 'the seq of an event, or the cursor of the previous page';
 export const eventsQuery = fields({
   limit: limitUpTo(PAGE_LIMIT_MAX, EVENTS_DEFAULT),
-  before: z.coerce
-    .number({ error: BEFORE_ACCEPTED })
-    .int(BEFORE_ACCEPTED)
-    .min(1, BEFORE_ACCEPTED)
+  before: wholeNumber(BEFORE_ACCEPTED, 1)
     .optional()
     .describe('Only events of a smaller seq; without it from the newest'),
 });

@@ -14,7 +14,7 @@ import { createApp } from './app.ts';
 import { auditHook } from './audit.ts';
 import { dashboardRoutes, readDashboard } from './dashboard.ts';
 import type { AdminDeps, AdminOptions } from './deps.ts';
-import { AdminError, errorBody, errorStatuses, toAdminError } from './errors.ts';
+import { AdminError, cut, errorBody, errorStatuses, toAdminError } from './errors.ts';
 import { KeptFigures } from './kept-figures.ts';
 import { LiveStreams } from './live.ts';
 import { LiveLists } from './live-lists.ts';
@@ -63,7 +63,7 @@ export async function startAdmin(options: AdminOptions, deps: AdminDeps): Promis
     const path = request.url.split('?')[0] ?? '';
     const accepted = methods.of(path);
     if (accepted === '')
-      throw new AdminError('not_found', `no route ${request.method} ${path}, see /openapi.json`);
+      throw new AdminError('not_found', `no route ${request.method} ${cut(path)}, see /openapi.json`);
     reply.header('allow', accepted);
     throw new AdminError('method_not_allowed', `method is ${request.method}, expected ${accepted}`);
   });

@@ -2,16 +2,12 @@
 import { z } from 'zod';
 import { FIGURES_KEPT_SECONDS, FIGURES_TOLD_SECONDS } from '../limits.ts';
 import { type KeptSeries, keptSeries } from './kept-figures.ts';
-import { fields } from './schemas.ts';
+import { fields, wholeNumber } from './schemas.ts';
 
 const SECONDS_ACCEPTED = `a whole number from 1 to ${FIGURES_KEPT_SECONDS}`;
 
 export const keptFiguresQuery = fields({
-  seconds: z.coerce
-    .number({ error: SECONDS_ACCEPTED })
-    .int(SECONDS_ACCEPTED)
-    .min(1, SECONDS_ACCEPTED)
-    .max(FIGURES_KEPT_SECONDS, SECONDS_ACCEPTED)
+  seconds: wholeNumber(SECONDS_ACCEPTED, 1, FIGURES_KEPT_SECONDS)
     .default(FIGURES_TOLD_SECONDS)
     .describe('At most so many figures, the newest'),
 });

@@ -5,7 +5,7 @@
  */
 import type { Command } from 'commander';
 import { settingRows } from '../settings/schema.ts';
-import { type Context, Contexts, tokenIn } from './contexts.ts';
+import { type Context, Contexts, isSendable, TOKEN_ACCEPTED, tokenIn } from './contexts.ts';
 import { CliFailure, Exit } from './failure.ts';
 
 export type HubListener = 'device' | 'subscriber' | 'admin';
@@ -105,8 +105,12 @@ function tokenOf({ tokenFile = '', adminTokenFile = '' }: Context, listener: Hub
   return file === '' ? '' : tokenIn(file);
 }
 
+/** @throws CliFailure when it cannot be sent */
 function tokenFromEnvironment(listener: HubListener): string {
-  return environment(listener === 'admin' ? 'DAT_ADMIN_TOKEN' : 'DAT_TOKEN');
+  const variable = listener === 'admin' ? 'DAT_ADMIN_TOKEN' : 'DAT_TOKEN';
+  const token = environment(variable).trim(); // a file's last line break, as from `$(< token)` of some shells
+  if (isSendable(token)) return token;
+  throw new CliFailure(Exit.config, `${variable}: expected ${TOKEN_ACCEPTED}`);
 }
 
 function portOf(variable: string, otherwise: number): number {

@@ -145,6 +145,14 @@ export function tokenIn(file: string): string {
     const { code = '' } = error as NodeJS.ErrnoException;
     throw new CliFailure(Exit.config, `token file ${file}: ${code === 'ENOENT' ? 'no such file' : code}`);
   }
-  if (/^\S+$/.test(token)) return token;
-  throw new CliFailure(Exit.config, `token file ${file}: expected one token, without spaces in it`);
+  if (token !== '' && isSendable(token)) return token;
+  throw new CliFailure(Exit.config, `token file ${file}: expected ${TOKEN_ACCEPTED}`);
+}
+
+/** Completes "expected …". */
+export const TOKEN_ACCEPTED = 'one token: visible ASCII characters without spaces';
+
+/** Whether a header of HTTP can carry the token; of an error about one that it cannot, the token would be a part. */
+export function isSendable(token: string): boolean {
+  return /^[!-~]*$/.test(token);
 }

@@ -2,6 +2,7 @@
 import { createInterface } from 'node:readline';
 import type { Readable } from 'node:stream';
 import { CliFailure, Exit } from './failure.ts';
+import { printable } from './output.ts';
 
 /** @returns the text @throws CliFailure when it is not JSON. @param where for the message, such as `line 3: ` */
 export function checkJson(text: string, where = ''): string {
@@ -9,8 +10,8 @@ export function checkJson(text: string, where = ''): string {
     JSON.parse(text);
     return text;
   } catch {
-    const shown = text.length > 60 ? `${text.slice(0, 60)}…` : text;
-    const hint = `a text needs quotes: '"${text.slice(0, 20)}"'`;
+    const shown = printable(text.length > 60 ? `${text.slice(0, 60)}…` : text);
+    const hint = `a text needs quotes: '"${printable(text.slice(0, 20))}"'`;
     throw new CliFailure(Exit.usage, `${where}not JSON: ${shown}; ${hint}`);
   }
 }

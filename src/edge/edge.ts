@@ -149,6 +149,8 @@ export class Edge {
     this.#deps.admission.opened(session.address);
     this.liveness.add(session);
     this.enter(session, connection);
+    // It was let in before; the transport may take a moment to open it.
+    if (this.#deps.admission.isDraining) session.close(closes.drain);
   }
 
   /** A peer has a role. Its connection is counted, and watched, by whoever opened it. */

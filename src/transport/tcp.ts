@@ -25,7 +25,16 @@ export interface TcpOptions<Session> {
   readonly arrivals: Arrivals;
   /** `upgrade` is called when a connection is accepted, with TLS after its handshake. */
   readonly handlers: ListenerHandlers<Session>;
+  /**
+   * What is said to a connection that was turned away. How depends on what it says first, up to `FIRST_BYTES_MAX`.
+   * @param sent what has come so far
+   * @returns undefined while more must come; empty when there is nothing to say
+   */
+  refusal(answer: TurnedAway, sent: Uint8Array): Uint8Array | undefined;
 }
+
+/** An answer of `upgrade` that lets nobody in. */
+export type TurnedAway = Extract<UpgradeAnswer<never>, { readonly status: number }>;
 
 /** Reported when the peer ends the connection, as for a WebSocket without a close frame. */
 const LOST_CODE = 1006;
@@ -100,15 +109,35 @@ function admit<Session>(
   tcp.on('error', ignored); // `close` follows
   const finish = (answer: UpgradeAnswer<Session>): void => {
     if (tcp.destroyed) return;
+    if ('status' in answer) {
+      refuse(tcp, answer, options);
+      return;
+    }
     waiting.settle(tcp);
-    // The protocol has not started, so there is no way to send a reason.
-    if ('status' in answer) tcp.destroy();
-    else serve(new TcpConnection(answer.session, tcp, options, topics), tcp, options);
+    serve(new TcpConnection(answer.session, tcp, options, topics), tcp, options);
   };
   const remoteAddress = tcp.remoteAddress ?? '';
   const answer = options.handlers.upgrade({ query: '', header: () => '', remoteAddress });
   if (answer instanceof Promise) void answer.then(finish);
   else finish(answer);
+}
+
+/** Of what a connection says that was turned away. */
+const FIRST_BYTES_MAX = 64;
+
+/** It stays among the arrivals until it is gone: they bound how many there are, and how long. */
+function refuse<Session>(tcp: TcpSocket, answer: TurnedAway, { refusal }: TcpOptions<Session>): void {
+  let sent = Buffer.alloc(0);
+  let isAnswered = false;
+  tcp.on('data', (bytes: Buffer) => {
+    if (isAnswered) return; // read on: unread bytes would turn the end into a reset
+    sent = Buffer.concat([sent, bytes.subarray(0, FIRST_BYTES_MAX - sent.length)]);
+    const said = refusal(answer, sent);
+    if (said === undefined && sent.length < FIRST_BYTES_MAX) return;
+    isAnswered = true;
+    if (said === undefined || said.length === 0) tcp.destroy();
+    else tcp.end(said);
+  });
 }
 
 function serve<Session>(

@@ -47,13 +47,9 @@ async function listen(
   };
   server.on('request', (request: IncomingMessage, response: ServerResponse) => {
     if (!isFirst(request.socket)) return;
-    const { status, message, headers } = byPath.has(pathOf(request)) ? notWebSocket : notHere;
-    response.writeHead(status, {
-      Connection: 'close',
-      'Content-Type': 'text/plain; charset=utf-8',
-      ...headers,
-    });
-    response.end(`${message}\n`);
+    const refusal = byPath.has(pathOf(request)) ? notWebSocket : notHere;
+    response.writeHead(refusal.status, headersOf(refusal));
+    response.end(bodyOf(refusal));
   });
   server.on('upgrade', (request, stream, head) => {
     stream.on('error', () => stream.destroy());
@@ -88,6 +84,9 @@ async function listen(
   };
 }
 
+/** The types of the library lack it: how long it waits for the peer's part of a close. */
+const LIMITS: object = { closeTimeout: CLOSE_HANDSHAKE_MS };
+
 /** A route with what takes its upgrades. */
 function served(route: Route<unknown>) {
   const acceptor = new WebSocketServer({
@@ -96,6 +95,7 @@ function served(route: Route<unknown>) {
     maxPayload: route.frameBytesMax,
     clientTracking: false,
     handleProtocols: (_offered, request) => chosenProtocols.get(request) ?? false,
+    ...LIMITS,
   });
   return { route, acceptor };
 }
@@ -131,6 +131,8 @@ function upgrade<Session>(
       return;
     }
     if (answer.protocol !== undefined) chosenProtocols.set(request, answer.protocol);
+    // An empty list, which the library refuses.
+    else delete request.headers['sec-websocket-protocol'];
     accept(answer.session);
   };
   const answer = handlers.upgrade({ query, header, remoteAddress: request.socket.remoteAddress ?? '' });
@@ -138,12 +140,25 @@ function upgrade<Session>(
   else finish(answer);
 }
 
+const NO_CLOSE_FRAME = 1006;
+
+/** How long a peer that has closed in order may keep its side of TCP open. */
+const LINGER_MS = 250;
+
+/** A peer that keeps its socket is not there for that: it has said goodbye, or broken the protocol. */
 function serve<Session>(
   connection: WsConnection<Session>,
   ws: WebSocket,
   tcp: TcpSocket,
   { handlers }: Route<Session>,
 ): void {
+  let isOver = false;
+  const over = (code: number): void => {
+    if (isOver) return;
+    isOver = true;
+    connection.ended();
+    handlers.close(connection, connection.closeCode ?? code);
+  };
   ws.on('message', (frame: Buffer, binary) => {
     tcp.cork();
     handlers.message(connection, frame, binary);
@@ -151,12 +166,12 @@ function serve<Session>(
   });
   ws.on('ping', () => handlers.controlPing(connection));
   ws.on('pong', () => handlers.controlPong(connection));
-  ws.on('error', () => {}); // a protocol error; `close` follows with its code
-  ws.on('close', (code) => {
-    connection.ended();
-    handlers.close(connection, connection.closeCode ?? code);
+  ws.on('error', () => over(NO_CLOSE_FRAME)); // the protocol is broken; the library sends a close frame of its own
+  ws.on('close', over);
+  tcp.on('finish', () => void setTimeout(() => tcp.destroy(), LINGER_MS).unref()); // both have sent a close frame
+  tcp.on('drain', () => {
+    if (!isOver) handlers.writable(connection);
   });
-  tcp.on('drain', () => handlers.writable(connection));
   handlers.open(connection);
 }
 
@@ -252,12 +267,24 @@ function pathOf(request: IncomingMessage): string {
   return (request.url ?? '').split('?')[0] ?? '';
 }
 
-function refuse(stream: Duplex, { status, message, headers = {} }: HttpRefusal): void {
-  const lines = Object.entries({
-    Connection: 'close',
-    ...headers,
+function refuse(stream: Duplex, refusal: HttpRefusal): void {
+  const { status } = refusal;
+  const body = bodyOf(refusal);
+  const headers = { ...headersOf(refusal), 'Content-Length': String(Buffer.byteLength(body)) };
+  const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`);
+  stream.end(`HTTP/1.1 ${status} ${STATUS_CODES[status] ?? 'Error'}\r\n${lines.join('')}\r\n${body}`);
+}
+
+/** Every refusal ends the connection. */
+function headersOf({ headers }: HttpRefusal): Record<string, string> {
+  const { Connection: said, ...others } = headers ?? {};
+  return {
+    ...others,
+    Connection: said === undefined ? 'close' : `${said}, close`,
     'Content-Type': 'text/plain; charset=utf-8',
-    'Content-Length': String(Buffer.byteLength(message) + 1),
-  }).map(([name, value]) => `${name}: ${value}\r\n`);
-  stream.end(`HTTP/1.1 ${status} ${STATUS_CODES[status] ?? 'Error'}\r\n${lines.join('')}\r\n${message}\n`);
+  };
+}
+
+function bodyOf({ message }: HttpRefusal): string {
+  return `${message}\n`;
 }

@@ -3,7 +3,7 @@
  * byte ranges and hands `data` on as it was written, so that nothing is parsed into objects or encoded again.
  */
 import { defaultPriorities, EventType, Priority } from './events.ts';
-import { isId } from './id.ts';
+import { ID_ACCEPTED, isId } from './id.ts';
 import { JSON_DEPTH_MAX, scanKey, scanString, scanValue, skipSpace } from './json-scan.ts';
 
 export const STATUS_CHARACTERS_MAX = 64;
@@ -46,11 +46,13 @@ export interface GatewayFrame extends DeviceFrame {
   device: string;
   /** '' for an event; undefined for one that is not known. Also set on a problem, where the frame names a device. */
   op: '' | 'open' | 'close' | undefined;
+  /** The op as messages show it, where it is not known. */
+  unknownOp: string;
 }
 
 /** As `createDeviceFrame`, with what a gateway's frames have beside. */
 export function createGatewayFrame(): GatewayFrame {
-  return { ...createDeviceFrame(), device: '', op: '' };
+  return { ...createDeviceFrame(), device: '', op: '', unknownOp: '' };
 }
 
 /** Byte ranges of the members that count, -1 where absent; the last of a name wins, as in JSON.parse. */
@@ -87,9 +89,13 @@ export function parseGatewayText(frame: Uint8Array, into: GatewayFrame): string 
   const problem = readText(frame, into, takeOfGateway);
   if (member.device < 0) return problem ?? 'device: missing; expected the id of a device';
   const device = frame[member.device] === QUOTE ? idAt(frame, member.device, member.deviceEnd) : '';
-  if (!isId(device)) return problem ?? `device: ${shown(frame, member.device, member.deviceEnd)}; not an id`;
+  if (!isId(device))
+    return (
+      problem ?? `device: ${shown(frame, member.device, member.deviceEnd)}; expected an id, ${ID_ACCEPTED}`
+    );
   into.device = device;
   if (member.op >= 0) into.op = opNames[wordAt(frame, member.op, member.opEnd, opWords)];
+  if (into.op === undefined) into.unknownOp = shown(frame, member.op, member.opEnd);
   return problem ?? (member.op < 0 ? readEvent(frame, into) : undefined);
 }
 
@@ -291,7 +297,8 @@ function readStatus(frame: Uint8Array, into: DeviceFrame): string | undefined {
 
 /** Characters are code points. */
 function statusProblem(status: string): string | undefined {
-  const count = status.length > 2 * STATUS_CHARACTERS_MAX ? status.length : [...status].length;
+  let count = 0;
+  for (let at = 0; at < status.length; at += status.codePointAt(at)! > 0xffff ? 2 : 1) count += 1;
   if (count >= 1 && count <= STATUS_CHARACTERS_MAX) return undefined;
   return `status: ${count} characters; expected 1 to ${STATUS_CHARACTERS_MAX}`;
 }

@@ -43,14 +43,18 @@ export type SubscriberOp =
       /** Bits of event types. */
       readonly types: number;
       readonly past: Past;
+      /** How many ids and filters the frame has, each of which costs; what is named twice counts once. */
+      readonly ids: number;
     }
   | {
       readonly ok: true;
       readonly op: 'since';
       readonly id: string;
       readonly since: ReadonlyMap<string, StreamPosition>;
+      /** As above. */
+      readonly ids: number;
     }
-  | { readonly ok: true; readonly op: 'touch' | 'list'; readonly id: string };
+  | { readonly ok: true; readonly op: 'touch' | 'list'; readonly id: string; readonly ids: 0 };
 
 export interface OpProblem {
   readonly ok: false;
@@ -90,15 +94,15 @@ function parseOp(frame: Frame, op: unknown): WithoutId<SubscriberOp> | Failed {
   switch (op) {
     case 'touch':
     case 'list':
-      return { ok: true, op };
+      return { ok: true, op, ids: 0 };
     case 'since': {
       const since = parseSince(frame.since);
-      return since instanceof Map ? { ok: true, op, since } : since;
+      return since instanceof Map ? { ok: true, op, since, ids: Object.keys(frame.since!).length } : since;
     }
     case 'pause':
     case 'resume':
       if (frame.devices === undefined)
-        return { ok: true, op, named: undefined, types: ALL_TYPES, past: NO_PAST };
+        return { ok: true, op, named: undefined, types: ALL_TYPES, past: NO_PAST, ids: 0 };
       break;
     case 'subscribe':
       return parseSubscribe(frame);
@@ -112,7 +116,9 @@ function parseOp(frame: Frame, op: unknown): WithoutId<SubscriberOp> | Failed {
       };
   }
   const listed = listDevices(frame.devices);
-  return listed.ok ? { ok: true, op, named: listed.named, types: ALL_TYPES, past: NO_PAST } : listed;
+  if (!listed.ok) return listed;
+  const { named } = listed;
+  return { ok: true, op, named, types: ALL_TYPES, past: NO_PAST, ids: idsIn(named) };
 }
 
 function parseSubscribe(frame: Frame): WithoutId<SubscriberOp> | Failed {
@@ -129,7 +135,16 @@ function parseSubscribe(frame: Frame): WithoutId<SubscriberOp> | Failed {
   const since = frame.since === undefined ? NO_PAST.since : parseSince(frame.since);
   if (!(since instanceof Map)) return since as Failed;
   const past = { last, history: history as number, since };
-  return { ok: true, op: 'subscribe', named: listed.named, types, past };
+  const { named } = listed;
+  return { ok: true, op: 'subscribe', named, types, past, ids: idsIn(named, frame.since) };
+}
+
+/** @param since an object by ids, where there is one */
+function idsIn({ devices, filters, malformed }: Named, since?: unknown): number {
+  const named = devices.length + filters.length + malformed.length;
+  if (since === undefined) return named;
+  const known = new Set(devices);
+  return named + Object.keys(since as object).filter((id) => !known.has(id)).length;
 }
 
 /** @returns bits of event types */

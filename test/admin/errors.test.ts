@@ -38,6 +38,11 @@ describe('a refused request', () => {
     [{ limit: '1.5' }, /^query limit is "1.5", expected/],
     [{ limit: 'ten' }, /^query limit is "ten", expected/],
     [{ limit: '' }, /^query limit is "", expected/],
+    [{ limit: '0x10' }, /^query limit is "0x10", expected a whole number from 1 to 1000$/],
+    [{ limit: '1e2' }, /^query limit is "1e2", expected/],
+    [{ limit: ' 5' }, /^query limit is " 5", expected/],
+    [{ limit: '5.0' }, /^query limit is "5.0", expected/],
+    [{ limit: '-5' }, /^query limit is "-5", expected/],
     [{ state: 'asleep' }, /^query state is "asleep", expected online, stale or offline$/],
     [{ cursor: 'x' }, /^query cursor is "x", expected the cursor of an earlier page/],
     [{ cursor: '' }, /^query cursor is "", expected/],
@@ -48,14 +53,42 @@ describe('a refused request', () => {
   });
 
   it.each([
+    '/v1/devices/dev-1/events?before=1e3',
+    '/v1/live/devices?offset=0x1',
+    '/v1/live/devices?limit=1.0',
+    '/v1/stats/history?seconds=%2060',
+    '/v1/activity?limit=1e1',
+  ])('takes a number in digits only: %s', async (path) => {
+    const hub = await fakeHub();
+    refusal(400, 'bad_request', /^query [a-z]+ is ".*", expected/)(await hub.ask('GET', path));
+  });
+
+  it('cuts a path that is none, or has no route', async () => {
+    const hub = await fakeHub();
+    const long = 'x'.repeat(3000);
+    refusal(404, 'not_found', /^no route GET \/x+…, see/)(await hub.ask('GET', `/${long}`));
+    refusal(
+      400,
+      'bad_request',
+      /^path is "\/v1\/devices\/Ab%zz", expected UTF-8/,
+    )(await hub.ask('GET', '/v1/devices/Ab%zz'));
+    refusal(
+      400,
+      'bad_request',
+      /^path is "\/v1\/devices\/x+…, expected/,
+    )(await hub.ask('GET', `/v1/devices/${long}`));
+  });
+
+  it.each([
     [{ status: 'gone' }, /^body status is "gone", expected allow, active, inactive or deny$/],
-    [{ status: null }, /^body status is missing, expected/],
+    [{ status: null }, /^body status is null, expected/],
     [{ vip: 'yes' }, /^body vip is "yes", expected true or false$/],
     [{}, /^body is \{\}, expected at least one of status, vip$/],
     [{ vip: true, colour: 'red' }, /^body has the unknown "colour", expected only status, vip$/],
     [[], /^body is \[\], expected a JSON object$/],
     ['deny', /^body is "deny", expected a JSON object$/],
-    [null, /^body is missing, expected a JSON object$/],
+    [null, /^body is null, expected a JSON object$/],
+    [undefined, /^body is missing, expected a JSON object$/],
   ])('names the row change %j and what is accepted', async (json, message) => {
     const hub = await fakeHub();
     refusal(400, 'bad_request', message)(await hub.ask('PUT', ROW, { json }));

@@ -41,6 +41,18 @@ describe('where a command finds the hub', () => {
     expect(find('admin')).toBe('http://127.0.0.1:7402 root');
   });
 
+  it('takes no token from the environment that a header cannot carry, and does not show it', () => {
+    vi.stubEnv('DAT_ADMIN_TOKEN', 'root\n');
+    expect(find('admin')).toBe('http://127.0.0.1:7402 root');
+    for (const token of ['ro\not', 'ro ot', 'ro→ot', 'ro\x07ot']) {
+      vi.stubEnv('DAT_ADMIN_TOKEN', token);
+      vi.stubEnv('DAT_TOKEN', token);
+      const accepted = 'expected one token: visible ASCII characters without spaces';
+      expect(() => find('admin')).toThrow(`DAT_ADMIN_TOKEN: ${accepted}`);
+      expect(() => find('device')).toThrow(`DAT_TOKEN: ${accepted}`);
+    }
+  });
+
   it('is what a flag says, whatever is selected or set', () => {
     contexts.select('prod');
     vi.stubEnv('DAT_ADMIN_PORT', '8080');

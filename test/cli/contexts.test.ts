@@ -70,7 +70,7 @@ describe('a token file', () => {
 
   it('is refused when it is missing, empty or something else', () => {
     expect(() => tokenIn(join(folder, 'none'))).toThrow('no such file');
-    for (const text of ['', '\n', 'two words']) {
+    for (const text of ['', '\n', 'two words', 'two\nlines', 'naïve', 'a\u200bb', 'a\x07b']) {
       writeFileSync(join(folder, 'token'), text);
       expect(() => tokenIn(join(folder, 'token'))).toThrow('expected one token');
     }

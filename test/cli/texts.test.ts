@@ -24,5 +24,6 @@ describe('the texts of dat send', () => {
       `line 3: not JSON: hello; a text needs quotes: '"hello"'`,
     );
     expect(() => checkJson('x'.repeat(100))).toThrow(`not JSON: ${'x'.repeat(60)}…; `);
+    expect(() => checkJson('\x1b[2J')).toThrow('not JSON: \\u001b[2J; a text needs quotes: \'"\\u001b[2J"\'');
   });
 });

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { closes } from '../../src/codes.ts';
 import { DeviceSession } from '../../src/edge/publish/device-session.ts';
 import { POLL_MS_MAX } from '../../src/limits.ts';
 import { Counter } from '../../src/memory/counters.ts';
@@ -304,5 +305,13 @@ describe('a drain', () => {
     expect(device.frames.at(-1)).toEqual({ op: 'draining', reconnectAfterMs: 200 });
     expect(() => thread.subscriber()).toThrow('not let in');
     expect(thread.counters.cells[Counter.upgradesDraining]).toBe(1);
+  });
+
+  it('closes a peer that was let in before it and is connected only now', () => {
+    const thread = new FakeThread();
+    thread.edge.startDraining(() => 0);
+    const late = openDevice(thread);
+    expect(late.closeCode).toBe(closes.drain.code);
+    expect(late.session.closing).toBe(true);
   });
 });

@@ -107,4 +107,33 @@ describe.each(['uws', 'ws'] as const)('the routes of a listener on %s', (name) =
     expect((await upgradeAnswer(port, '/two', { Upgrade: undefined })).status).toBe(426);
     expect((await upgradeAnswer(port, '/two?c')).status).toBe(101);
   });
+
+  it.skipIf(skip)('get the whole query, whatever is in it', async () => {
+    const [one] = (await listen('/one')) as [Noting];
+    const peer = await RawPeer.open((listener as Listener).port, '/one?a?b=/c?');
+    await eventually('it is open', () => one.heard.length > 0);
+    expect(one.heard).toEqual(['open a?b=/c?']);
+    peer.destroy();
+  });
+
+  it.skipIf(skip)('take a peer that names its subprotocols and has none', async () => {
+    await listen('/one');
+    const { port } = listener as Listener;
+    expect((await upgradeAnswer(port, '/one', { 'Sec-WebSocket-Protocol': '' })).status).toBe(101);
+  });
+
+  it.skipIf(skip)('end the connection of whoever does not speak WebSocket', async () => {
+    await listen('/one');
+    const { port } = listener as Listener;
+    for (const head of [
+      ['GET /one HTTP/1.1', 'Host: x'],
+      ['GET /two HTTP/1.1', 'Host: x'],
+    ]) {
+      const peer = await RawPeer.connect(port);
+      const { status, headers } = await peer.ask(head);
+      expect([426, 404]).toContain(status);
+      expect(headers['connection']).toMatch(/\bclose\b/);
+      await peer.closed;
+    }
+  });
 });

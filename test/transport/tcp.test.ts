@@ -68,7 +68,8 @@ async function listening(
   tls?: Parameters<typeof listenTcp>[0],
 ): Promise<Listener> {
   const arrivals = roomForAll();
-  const all = { firstBytesMsMax: 10_000, queueBytesMax: 0, arrivals, handlers, ...options };
+  const refusal = () => new Uint8Array(0);
+  const all = { firstBytesMsMax: 10_000, queueBytesMax: 0, arrivals, handlers, refusal, ...options };
   const listener = await listenTcp(tls, '127.0.0.1', 0, all);
   onTestFinished(() => listener.close());
   return listener;
@@ -180,14 +181,61 @@ describe('a TCP connection', () => {
     expect(speaking.socket.destroyed).toBe(false);
   });
 
-  it('can be refused, synchronously or later', async () => {
+  it('can be refused, synchronously or later, and is told so in words that depend on what it says', async () => {
     const handlers = new Handlers();
-    const listener = await listening(handlers);
-    handlers.answer = () => ({ status: 429, message: 'too many' });
-    await once((await clientOf(listener)).socket, 'close');
-    handlers.answer = async () => ({ status: 503, message: 'full' });
-    await once((await clientOf(listener)).socket, 'close');
+    const refusal: TcpOptions<Session>['refusal'] = ({ status }, sent) =>
+      sent.length < 5 ? undefined : Buffer.from(`${status} ${Buffer.from(sent)}`);
+    const listener = await listening(handlers, { refusal });
+    const answers = [
+      () => ({ status: 429, message: 'too many' }),
+      async () => ({ status: 503, message: 'full' }),
+    ];
+    for (const answer of answers) {
+      handlers.answer = answer;
+      const { socket, got, hasEnded } = await clientOf(listener);
+      const { status } = await answer();
+      for (const part of ['he', 'llo']) socket.write(part);
+      await eventually('it is told, and ended', () => got() === `${status} hello` && hasEnded());
+    }
     expect(handlers.events).toEqual([]);
+  });
+
+  it('that is refused is gone when there is nothing to say to it, or when it says too much first', async () => {
+    const handlers = new Handlers();
+    handlers.answer = () => ({ status: 429, message: 'too many' });
+    const quiet = await clientOf(await listening(handlers));
+    quiet.socket.write('hello');
+    await eventually('it is gone', () => quiet.socket.destroyed);
+    const asked: number[] = [];
+    const refusal: TcpOptions<Session>['refusal'] = (_answer, sent) => {
+      asked.push(sent.length);
+      return undefined;
+    };
+    const talking = await clientOf(await listening(handlers, { refusal }));
+    talking.socket.write('x'.repeat(1000));
+    await eventually('it is gone', () => talking.socket.destroyed);
+    expect(asked).toEqual([64]);
+  });
+
+  it('that is refused waits among the arrivals, and is dropped with them', async () => {
+    const clock = new FakeClock();
+    const dropped: string[] = [];
+    const limits = { total: () => 100, perNetwork: 100, timeoutMs: 5000 };
+    const arrivals = new Arrivals({
+      limits,
+      clock,
+      networkOf: (address) => address,
+      dropped: (why) => void dropped.push(why),
+    });
+    const handlers = new Handlers();
+    handlers.answer = () => ({ status: 429, message: 'too many' });
+    const { socket } = await clientOf(await listening(handlers, { arrivals, refusal: () => undefined }));
+    await eventually('it waits', () => arrivals.count === 1);
+    socket.write('hello');
+    clock.advance(5001);
+    arrivals.tick();
+    await eventually('it is gone', () => socket.destroyed);
+    expect(dropped).toEqual(['timeout']);
   });
 
   it('is not read before it is admitted', async () => {
@@ -290,6 +338,7 @@ describe('the listener', () => {
       queueBytesMax: 0,
       arrivals: roomForAll(),
       handlers: new Handlers(),
+      refusal: () => undefined,
     };
     await expect(listenTcp(undefined, '127.0.0.1', port, options)).rejects.toThrow(
       `cannot listen on 127.0.0.1:${port}: the port is in use`,

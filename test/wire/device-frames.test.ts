@@ -139,6 +139,8 @@ describe('a text frame of a device', () => {
       text(JSON.stringify({ type: 'status', status: value })).problem;
     expect([1, 64].map((count) => status('\u{1f50b}'.repeat(count)))).toEqual([undefined, undefined]);
     expect(status('')).toBe('status: 0 characters; expected 1 to 64');
+    expect(status('😀'.repeat(65))).toBe('status: 65 characters; expected 1 to 64');
+    expect(status('x'.repeat(1000))).toBe('status: 1000 characters; expected 1 to 64');
     expect(status('\u{1f50b}'.repeat(65))).toMatch(/^status: /);
     expect(text('{"type":"status","status":5}').problem).toMatch(/^status: 5; expected/);
   });

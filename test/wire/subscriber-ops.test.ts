@@ -41,6 +41,16 @@ describe('a text frame of a subscriber', () => {
     expect(op({ op: 'since', since })).toMatchObject({ since: new Map([['dev-1', position]]) });
   });
 
+  it('says how many ids it has, each once: those of positions too', () => {
+    const position = { epoch: 'k', seq: 1 };
+    const since = { a: position, c: position, 'a b': position };
+    expect(op({ op: 'subscribe', devices: ['a', 'b', 'a', 'x*', '**'] })).toMatchObject({ ids: 4 });
+    expect(op({ op: 'subscribe', devices: ['a', 'x*'], since })).toMatchObject({ ids: 4 });
+    expect(op({ op: 'since', since })).toMatchObject({ ids: 3 });
+    expect(op({ op: 'pause', devices: ['a', 'b'] })).toMatchObject({ ids: 2 });
+    for (const name of ['resume', 'touch', 'list']) expect(op({ op: name })).toMatchObject({ ids: 0 });
+  });
+
   it('asks for the past: the last values, history, or what came since', () => {
     const since = { 'dev-1': { epoch: 'k3', seq: 41 } };
     expect(op({ op: 'subscribe', devices: ['dev-1'], last: true, history: 20, since })).toMatchObject({

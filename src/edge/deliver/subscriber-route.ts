@@ -14,13 +14,7 @@ import type {
 } from '../../transport/transport.ts';
 import { ALL_TYPES, Subprotocol } from '../../wire/events.ts';
 import { binarySubscriberCodec, jsonSubscriberCodec } from '../../wire/hub-frames.ts';
-import {
-  NO_PAST,
-  parseDevicesQuery,
-  parseSubscriberOp,
-  parseTypesQuery,
-  type SubscriberOp,
-} from '../../wire/subscriber-ops.ts';
+import { NO_PAST, parseDevicesQuery, parseSubscriberOp, parseTypesQuery } from '../../wire/subscriber-ops.ts';
 import { COST_PER_DEVICE } from '../allowance.ts';
 import { isGoodbye } from '../close-by-code.ts';
 import type { Edge } from '../edge.ts';
@@ -108,7 +102,7 @@ export class SubscriberRoute implements ListenerHandlers<SubscriberSession> {
     const parsed = binary
       ? { ok: false as const, ...BINARY_FRAME }
       : parseSubscriberOp(Buffer.from(frame.buffer, frame.byteOffset, frame.length).toString('utf8'));
-    const cost = 1 + (parsed.ok ? idsNamed(parsed) * COST_PER_DEVICE : 0);
+    const cost = 1 + (parsed.ok ? parsed.ids * COST_PER_DEVICE : 0);
     const isInTime = edge.charge(session, cost, now);
     if (!parsed.ok) edge.refuse(session, parsed);
     else if (!isInTime) edge.refuseOverRate(session, cost, parsed.id, now);
@@ -148,14 +142,6 @@ export class SubscriberRoute implements ListenerHandlers<SubscriberSession> {
   close({ session }: SubscriberConnection, code: number): void {
     this.#edge.close(session, code, isGoodbye(code));
   }
-}
-
-/** Ids and filters in a frame, each of which costs. */
-function idsNamed(op: SubscriberOp): number {
-  if (op.op === 'since') return op.since.size;
-  if (!('named' in op) || op.named === undefined) return 0;
-  const { devices, filters, malformed } = op.named;
-  return devices.length + filters.length + malformed.length;
 }
 
 const BINARY_FRAME = {

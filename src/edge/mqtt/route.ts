@@ -13,6 +13,7 @@ import type {
   UpgradeRequest,
 } from '../../transport/transport.ts';
 import { Reason } from '../../wire/mqtt/constants.ts';
+import { connackFor } from '../../wire/mqtt/first-bytes.ts';
 import type { MqttHost } from '../../wire/mqtt/host.ts';
 import { CONNECT_MS_MAX } from '../../wire/mqtt/limits.ts';
 import { containedHandlers } from '../contained.ts';
@@ -21,6 +22,8 @@ import { streamsInTurns } from '../in-turns.ts';
 import type { MqttPeer } from './peer.ts';
 
 const MQTT_PATH = '/mqtt';
+/** Of a connection whose address has or does too much. */
+const QUOTA_STATUS = 429;
 
 type MqttConnection = Connection<MqttPeer>;
 
@@ -63,6 +66,7 @@ export class MqttRoute implements ListenerHandlers<MqttPeer> {
       queueBytesMax: this.#deps.edge.queueLimits.transportBytesMax,
       arrivals,
       handlers: this.#contained(),
+      refusal: ({ status }, sent) => connackFor(sent, status === QUOTA_STATUS ? 'quota' : 'unavailable'),
     };
   }
 

@@ -9,7 +9,7 @@ import type {
   UpgradeAnswer,
   UpgradeRequest,
 } from '../../transport/transport.ts';
-import { createGatewayFrame, parseGatewayText } from '../../wire/device-frames.ts';
+import { createGatewayFrame, type GatewayFrame, parseGatewayText } from '../../wire/device-frames.ts';
 import { jsonGatewayCodec } from '../../wire/hub-frames.ts';
 import type { Edge } from '../edge.ts';
 import type { GatewayDevice } from './gateway-device.ts';
@@ -22,11 +22,11 @@ const GATEWAY_PATH = '/v1/gateway';
 
 /** What a bad frame costs its gateway. */
 const BAD_COST = 1;
-const unknownOp: Why = {
+const unknownOp = ({ unknownOp: shown }: GatewayFrame): Why => ({
   code: errors.unknownOp.code,
-  message: 'unknown op; expected "open" or "close", or none in an event',
+  message: `unknown op: ${shown}; expected "open" or "close", or none in an event`,
   cost: BAD_COST,
-};
+});
 const badRequest = { code: errors.badRequest.code, cost: BAD_COST } as const;
 
 type GatewayConnection = Connection<GatewaySession>;
@@ -92,7 +92,8 @@ export class GatewayRoute implements ListenerHandlers<GatewaySession> {
     } else if (!isInTime) {
       edge.refuseOverRate(device, 1, ackIdOf(bytes, frame), now);
     } else if (frame.op === undefined) {
-      edge.refuse(device, { code: unknownOp.code, message: unknownOp.message, id: ackIdOf(bytes, frame) });
+      const { code, message } = unknownOp(frame);
+      edge.refuse(device, { code, message, id: ackIdOf(bytes, frame) });
     } else if (frame.op === '') {
       edge.publisher.event(device, bytes, frame, now);
     }
@@ -109,7 +110,7 @@ export class GatewayRoute implements ListenerHandlers<GatewaySession> {
     if (silenced !== undefined) {
       this.#silence(gateway, silenced, bytes, now);
     } else if (problem !== undefined || op === undefined) {
-      const why = problem === undefined ? unknownOp : { ...badRequest, message: problem };
+      const why = problem === undefined ? unknownOp(frame) : { ...badRequest, message: problem };
       this.#refuse(gateway, why, bytes, now);
     } else if (op === 'close') {
       edge.charge(gateway, 1, now); // the goodbye of a device that is not there

@@ -229,6 +229,8 @@ describe('a frame of a subscriber', () => {
 describe('what a frame costs', () => {
   const names = (count: number, mark = ''): string[] =>
     Array.from({ length: count }, (_, n) => `d${n}${mark}`);
+  const positions = (of: readonly string[]): object =>
+    Object.fromEntries(of.map((name) => [name, { epoch: '', seq: 0 }]));
 
   it.each([
     ['a frame', { op: 'touch' }, 1],
@@ -239,11 +241,13 @@ describe('what a frame costs', () => {
     ['50 filters', { op: 'subscribe', devices: names(50, '*') }, 2],
     ['50 that are neither', { op: 'subscribe', devices: names(50, ' ') }, 2],
     ['50 of each', { op: 'subscribe', devices: [...names(50), ...names(50, '*'), ...names(50, ' ')] }, 4],
+    ['100 positions', { op: 'since', since: positions(names(100)) }, 3],
     [
-      '100 positions',
-      { op: 'since', since: Object.fromEntries(names(100).map((name) => [name, { epoch: '', seq: 0 }])) },
+      'an id, and positions of 99 others',
+      { op: 'subscribe', devices: ['x'], since: positions(names(99)) },
       3,
     ],
+    ['50 ids with their positions', { op: 'subscribe', devices: names(50), since: positions(names(50)) }, 2],
   ])('is 1, and 1 more for 50 names: %s', (_what, value, cost) => {
     const { thread, socket } = connected({ subscriberRate: 1, subscriberBurst: 10 });
     send(thread, socket, value);

@@ -86,7 +86,7 @@ describe('a frame of a gateway', () => {
     gateway.say({ device: 'dev', op: 'open', id: 3 }); // it is open
     expect(gateway.frames()).toEqual([]);
     await hub.settle();
-    const unknown = 'unknown op; expected "open" or "close", or none in an event';
+    const unknown = 'unknown op: "x"; expected "open" or "close", or none in an event';
     expect(gateway.frames()).toMatchObject([
       { op: 'error', device: 'dev', id: 1, code: 107 },
       { op: 'error', device: 'dev', id: 2, code: 104, message: unknown },
