@@ -12,6 +12,7 @@ import type { EventTypeName } from './frames.ts';
 import { handled } from './requests.ts';
 import { bytesOf, type EventFields, EventLine, type EventOptions, Sender } from './sender.ts';
 
+/** What a gateway takes. */
 export type GatewayOptions = ConnectOptions;
 
 /** The hub took a device from its gateway. 4004: it connected elsewhere; else another close code. */
@@ -20,10 +21,12 @@ export interface GatewayClosure {
   readonly code: number;
 }
 
+/** What a gateway tells. */
 export interface GatewayEvents extends ConnectionEvents {
   closed: GatewayClosure;
 }
 
+/** What a device of a gateway tells. */
 export interface GatewayDeviceEvents {
   closed: GatewayClosure;
   /** An error of the hub about this device that answers no request. The gateway emits it too. */
@@ -39,6 +42,7 @@ export function connectGateway(options: GatewayOptions): Gateway {
   return new Gateway(options);
 }
 
+/** Many devices on one connection. Made by `connectGateway`. */
 export class Gateway extends Emitter<GatewayEvents> {
   readonly #connection: Connection;
   readonly #line: EventLine;
@@ -73,6 +77,7 @@ export class Gateway extends Emitter<GatewayEvents> {
     this.#line = new EventLine(this.#connection);
   }
 
+  /** Where the connection stands now; `state` events tell of changes. */
   get connection(): ConnectionState {
     return this.#connection.current;
   }
@@ -96,6 +101,7 @@ export class Gateway extends Emitter<GatewayEvents> {
   }
 }
 
+/** A device that a gateway speaks for. Made by `Gateway.device`. */
 export class GatewayDevice extends Sender<GatewayDeviceEvents> {
   readonly id: string;
   readonly #devices: Map<string, GatewayDevice>;
