@@ -102,12 +102,18 @@ function View(props: {
       return <Follow route={route} startedAt={startedAt} go={go} />;
     case 'subscribers':
       return (
-        <Subscribers route={route} startedAt={startedAt} connected={figures.connections.subscriber} go={go} />
+        <Subscribers
+          route={route}
+          startedAt={startedAt}
+          now={at}
+          connected={figures.connections.subscriber}
+          go={go}
+        />
       );
     case 'subscriber':
       return <Subscriber key={route.subscriber} subscriber={route.subscriber} figures={figures} />;
     case 'rules':
-      return <Rules key={startedAt} />;
+      return <Rules startedAt={startedAt} />;
     case 'activity':
       return <Activity route={route} startedAt={startedAt} go={go} />;
     case 'cluster':
