@@ -183,6 +183,15 @@ describe.skipIf(!hasChromium)('the page of a device', () => {
     expect(await events.getByText('"before"').count()).toBe(1);
   });
 
+  it.each(['#/devices/two%20words', '#/subscribers/two%20words'])(
+    'says that an address names no id, and the stream that tabs share goes on: %s',
+    async (address) => {
+      const { page } = await dashboard.open(address);
+      await page.getByRole('alert').getByText('"two words" is no id').waitFor();
+      await page.getByText('live', { exact: true }).waitFor();
+    },
+  );
+
   it('says in one line that earlier events are not there, where the hub has no such route', async () => {
     const { dev } = await hub.pair();
     const { page } = await dashboard.open(`#/devices/${dev}`, {

@@ -48,17 +48,16 @@ export class Gateway extends Emitter<GatewayEvents> {
   readonly #line: EventLine;
   /** Connected devices, and those that were taken away. */
   readonly #devices = new Map<string, GatewayDevice>();
-  #wasWelcomed = false;
 
   /** Use `connectGateway`. */
   constructor(options: GatewayOptions) {
     super();
     this.#connection = new Connection(options, {
       path: '/v1/gateway',
-      // After a reconnect within the leave grace, nobody notices that the devices were gone.
+      // After a reconnect within the leave grace, nobody notices that the devices were gone. What was opened before the
+      // first connection may have given up waiting for it.
       welcomed: () => {
-        if (this.#wasWelcomed) for (const device of this.#devices.values()) device.reopen();
-        this.#wasWelcomed = true;
+        for (const device of this.#devices.values()) device.reopen();
       },
       received: (frame) => {
         if (frame.op !== 'closed') return;
