@@ -37,7 +37,7 @@ export function Overview({ figures, first, series, filled, kept }: OverviewProps
   const columns = useMemo(() => series.columns(from, to), [series, filled, from, to, newest]);
   return (
     <>
-      <div class="toolbar" role="group" aria-label="Time span">
+      <div class="toolbar" role="toolbar" aria-label="Time span">
         {ranges.map(({ name, ms }) => (
           <button
             key={ms}

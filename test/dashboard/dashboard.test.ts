@@ -133,7 +133,7 @@ describe.skipIf(!hasChromium)('the dashboard', () => {
 
   it('shows the span that is chosen, and zooms into what is dragged over', async () => {
     const { page } = await dashboard.open();
-    const spans = page.getByRole('group', { name: 'Time span' });
+    const spans = page.getByRole('toolbar', { name: 'Time span' });
     await spans.getByRole('button', { name: '15 min' }).click();
     expect(await spans.getByRole('button', { name: '15 min' }).getAttribute('aria-pressed')).toBe('true');
     const plot = page.locator('.u-over').first();
