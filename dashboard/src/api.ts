@@ -28,6 +28,9 @@ export function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }
 
+/** Far longer than the hub takes for any answer: a connection that died silently would keep a page waiting for minutes. */
+const ANSWER_MS_MAX = 30_000;
+
 /** @throws ApiError */
 export async function ask<Answer>(
   method: string,
@@ -35,23 +38,31 @@ export async function ask<Answer>(
   more: { body?: object; signal?: AbortSignal } = {},
 ): Promise<Answer> {
   const { body, signal } = more;
-  let response: Response;
+  signal?.throwIfAborted();
+  const abort = new AbortController();
+  const giveUp = (): void => abort.abort();
+  signal?.addEventListener('abort', giveUp);
+  const timer = setTimeout(giveUp, ANSWER_MS_MAX);
   try {
-    response = await fetch(path, {
+    const response = await fetch(path, {
       method,
       headers: {
         ...bearer(storedToken()),
         ...(body === undefined ? {} : { 'content-type': 'application/json' }),
       },
       ...(body === undefined ? {} : { body: JSON.stringify(body) }),
-      ...(signal === undefined ? {} : { signal }),
+      signal: abort.signal,
     });
+    if (!response.ok) throw new ApiError(response.status, await refusalOf(response));
+    return (await response.json()) as Answer;
   } catch (error) {
-    if (signal?.aborted === true) throw error;
+    const isTold = error instanceof ApiError || error instanceof SyntaxError;
+    if (isTold || signal?.aborted === true) throw error;
     throw new ApiError(0, 'the hub does not answer');
+  } finally {
+    clearTimeout(timer);
+    signal?.removeEventListener('abort', giveUp);
   }
-  if (!response.ok) throw new ApiError(response.status, await refusalOf(response));
-  return (await response.json()) as Answer;
 }
 
 /** A path of encoded parts, with the parameters that are not ''. */

@@ -1,6 +1,7 @@
 /** The page: what stands on top of every view, and which view there is. */
 import type { ComponentChildren } from 'preact';
 import { useCallback, useEffect, useState } from 'preact/hooks';
+import { ID_ACCEPTED, isId } from '../../src/wire/id.ts';
 import { Activity } from './activity.tsx';
 import { Cluster } from './cluster.tsx';
 import { Device } from './device.tsx';
@@ -11,6 +12,7 @@ import { Header } from './header.tsx';
 import { type HubState, useHub } from './hub.ts';
 import { type LiveFigures, type LiveState, type LiveSubject, NO_SUBJECT } from './live.ts';
 import { Overview } from './overview.tsx';
+import { ErrorNote } from './parts.tsx';
 import { hashOf, type Route, routeOf } from './route.ts';
 import { Rules } from './rules.tsx';
 import { Subscriber } from './subscriber.tsx';
@@ -86,6 +88,7 @@ function View(props: {
       return <Devices route={route} figures={figures} go={go} />;
     case 'device': {
       const { device } = route;
+      if (!isId(device)) return <NoId text={device} />;
       return (
         <Device
           key={device}
@@ -102,12 +105,19 @@ function View(props: {
       return <Follow route={route} startedAt={startedAt} go={go} />;
     case 'subscribers':
       return (
-        <Subscribers route={route} startedAt={startedAt} connected={figures.connections.subscriber} go={go} />
+        <Subscribers
+          route={route}
+          startedAt={startedAt}
+          now={at}
+          connected={figures.connections.subscriber}
+          go={go}
+        />
       );
     case 'subscriber':
+      if (!isId(route.subscriber)) return <NoId text={route.subscriber} />;
       return <Subscriber key={route.subscriber} subscriber={route.subscriber} figures={figures} />;
     case 'rules':
-      return <Rules key={startedAt} />;
+      return <Rules startedAt={startedAt} />;
     case 'activity':
       return <Activity route={route} startedAt={startedAt} go={go} />;
     case 'cluster':
@@ -115,8 +125,15 @@ function View(props: {
   }
 }
 
+/** An address may hold anything. */
+function NoId({ text }: { text: string }) {
+  return <ErrorNote message={`"${text}" is no id; expected ${ID_ACCEPTED}`} />;
+}
+
+/** What the hub would refuse is not asked of the stream: all tabs share it. */
 function subjectOf(route: Route): LiveSubject {
-  return route.view === 'device' ? { devices: [route.device], watch: [route.device] } : NO_SUBJECT;
+  if (route.view !== 'device' || !isId(route.device)) return NO_SUBJECT;
+  return { devices: [route.device], watch: [route.device] };
 }
 
 function titleOf(route: Route): string {

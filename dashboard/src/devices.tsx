@@ -84,11 +84,19 @@ export function SearchInput(props: { placeholder: string; value: string; go: (te
   const input = useRef<HTMLInputElement>(null);
   const latest = useRef(go);
   latest.current = go;
+  /** What was told last: when it comes back as the value, more may have been typed. */
+  const told = useRef(value);
   const isBad = text !== '' && !isIdPrefix(text);
-  useEffect(() => setText(value), [value]);
+  useEffect(() => {
+    if (value !== told.current) setText(value);
+    told.current = value;
+  }, [value]);
   useEffect(() => {
     if (text === value || isBad) return;
-    const timer = setTimeout(() => latest.current(text), TYPING_MS);
+    const timer = setTimeout(() => {
+      told.current = text;
+      latest.current(text);
+    }, TYPING_MS);
     return () => clearTimeout(timer);
   }, [text, value, isBad]);
   useEffect(() => {

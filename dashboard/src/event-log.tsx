@@ -1,28 +1,19 @@
 /**
- * The events of one device: those that the hub kept, then those that come, the newest first, the last few hundred only.
- * All of it is shown as text.
+ * The events of one device: those that the hub kept, then those that come. All of it is shown as text.
  */
 import { Fragment } from 'preact';
 import { useEffect, useRef, useState } from 'preact/hooks';
-import { LIVE_EVENTS_PER_SECOND, LIVE_PAYLOAD_BYTES_MAX } from '../../src/limits.ts';
+import { LIVE_EVENTS_PER_SECOND } from '../../src/limits.ts';
 import { ApiError, messageOf } from './api.ts';
 import { bytes, clockTimeMs, dateTime, integer } from './format.ts';
-import { type KeptEvent, keptEvents } from './kept-events.ts';
+import { keptEvents } from './kept-events.ts';
 import type { LiveEvent, LiveEvents } from './live.ts';
 import { Panel, Table } from './parts.tsx';
+import { type Shown, withCome, withKept } from './shown-events.ts';
 
-const EVENTS_SHOWN = 200;
 const KEPT_SHOWN = 50;
 const DATA_CHARACTERS = 300;
-/** A kept event and one that came over the stream are the same if they are equal and this close together. */
-const SAME_MS = 5;
 const DAY_MS = 86_400_000;
-
-interface Shown extends LiveEvent {
-  readonly key: string;
-  readonly isKept: boolean;
-  readonly isFromHub: boolean;
-}
 
 /** What is known of the events before those that come. */
 type Kept =
@@ -57,14 +48,14 @@ export function EventLog(props: {
           isKept: false,
           isFromHub: false,
         }));
-        setEvents((before) => [...shown.reverse(), ...before].slice(0, EVENTS_SHOWN));
+        setEvents((before) => withCome(before, shown.reverse()));
       }),
     [device, onEvents],
   );
 
-  // Another gap asks again
+  // Another gap asks again, and so does the end of a hold
   useEffect(() => {
-    if (!isLive) return;
+    if (!isLive || isPaused) return;
     const abort = new AbortController();
     keptEvents(device, KEPT_SHOWN, abort.signal)
       .then((found) => {
@@ -84,7 +75,7 @@ export function EventLog(props: {
         );
       });
     return () => abort.abort();
-  }, [device, isLive, gaps]);
+  }, [device, isLive, isPaused, gaps]);
 
   const aside = (
     <>
@@ -130,31 +121,6 @@ export function EventLog(props: {
       </Table>
     </Panel>
   );
-}
-
-/** Kept events that are shown already, perhaps because they came over the stream, are not shown again. */
-function withKept(shown: readonly Shown[], found: readonly KeptEvent[]): Shown[] {
-  const isShown = (event: KeptEvent): boolean =>
-    shown.some((other) => (other.isKept ? other.key === keyOf(event) : isSame(other, event)));
-  const news = found
-    .filter((event) => !isShown(event))
-    .map((event): Shown => ({ ...event, key: keyOf(event), isKept: true }));
-  return [...shown, ...news].sort((one, other) => other.at - one.at).slice(0, EVENTS_SHOWN);
-}
-
-function keyOf({ seq }: KeptEvent): string {
-  return `kept-${seq}`;
-}
-
-function isSame(live: LiveEvent, kept: KeptEvent): boolean {
-  if (live.type !== kept.type || Math.abs(live.at - kept.at) > SAME_MS) return false;
-  if (live.bytes > LIVE_PAYLOAD_BYTES_MAX) return kept.bytes > LIVE_PAYLOAD_BYTES_MAX; // it was cut
-  return live.base64 === kept.base64 && compact(live.json) === kept.json;
-}
-
-/** JSON as the hub answers it: without the spaces that a device may write; null is no data. */
-function compact(json: string | undefined): string | undefined {
-  return json === undefined || json === 'null' ? undefined : JSON.stringify(JSON.parse(json));
 }
 
 const eventColumns = [

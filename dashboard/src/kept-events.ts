@@ -1,6 +1,7 @@
 /** The events of a device that the hub kept, in the form in which events come over the live stream. */
 import { ask, pathOf } from './api.ts';
 import type { LiveEvent } from './live.ts';
+import type { KeptEvent } from './shown-events.ts';
 
 /** An event as `GET /v1/devices/ID/events` answers it. */
 interface Answered {
@@ -12,11 +13,6 @@ interface Answered {
   readonly status?: string;
   readonly data?: unknown;
   readonly data64?: string;
-}
-
-export interface KeptEvent extends LiveEvent {
-  readonly seq: number;
-  readonly isFromHub: boolean;
 }
 
 /** @returns the newest first @throws ApiError */

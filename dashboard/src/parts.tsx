@@ -231,13 +231,18 @@ export function Pages(props: {
 }) {
   return (
     <nav class="pages" aria-label={props.label}>
-      <button type="button" disabled={props.previous === undefined} onClick={props.previous}>
-        Previous
-      </button>
+      <Turn name="Previous" go={props.previous} />
       {props.children}
-      <button type="button" disabled={props.next === undefined} onClick={props.next}>
-        Next
-      </button>
+      <Turn name="Next" go={props.next} />
     </nav>
+  );
+}
+
+/** Keeps the focus while it leads nowhere, as it does until a page has come: `disabled` would take it away. */
+function Turn({ name, go }: { name: string; go: (() => void) | undefined }) {
+  return (
+    <button type="button" aria-disabled={go === undefined} onClick={go}>
+      {name}
+    </button>
   );
 }

@@ -2,7 +2,7 @@
  * The access rules: a draft to edit, what it would remove, and to apply it. The hub counts before anything changes, and
  * a draft that was made of rules which another operator has replaced since is not applied unasked.
  */
-import { useEffect, useState } from 'preact/hooks';
+import { useEffect, useRef, useState } from 'preact/hooks';
 import { isPattern, PATTERN_ACCEPTED } from '../../src/access/pattern.ts';
 import { ACCESS_RULES_MAX } from '../../src/limits.ts';
 import { messageOf } from './api.ts';
@@ -22,34 +22,50 @@ const plain = (rules: readonly AccessRule[]): AccessRule[] =>
 const isSame = (one: readonly AccessRule[], other: readonly AccessRule[]): boolean =>
   JSON.stringify(plain(one)) === JSON.stringify(plain(other));
 
-export function Rules() {
+/** @param startedAt of the hub: another one is asked for its rules, unless there is a draft to lose */
+export function Rules({ startedAt }: { startedAt: number }) {
   const [inForce, setInForce] = useState<readonly AccessRule[]>();
   const [draft, setDraft] = useState<readonly DraftRule[]>([]);
   const [failure, setFailure] = useState('');
   const [notice, setNotice] = useState('');
   const [question, setQuestion] = useState<Question>();
 
+  const latest = useRef(draft);
+  latest.current = draft;
+
+  const edit = (next: readonly DraftRule[]): void => {
+    setDraft(next);
+    setNotice('');
+  };
   const load = (): void => {
     readRules()
       .then((rules) => {
         setInForce(rules);
-        setDraft(draftOf(rules));
+        // What was edited since stays.
+        if (latest.current === draft) edit(draftOf(rules));
         setFailure('');
-        setNotice('');
       })
       .catch((error: unknown) => setFailure(messageOf(error)));
   };
-  useEffect(load, []);
-
   const isChanged = inForce !== undefined && !isSame(inForce, draft);
+  useEffect(() => {
+    if (!isChanged) load();
+  }, [startedAt]);
+
   const isGood = draft.every(({ device, subscriber }) => isPattern(device) && isPattern(subscriber));
 
-  /** Counts first. @param then with the count, and whether the rules are still those that the draft was made of */
+  /**
+   * Counts first.
+   * @param then with the count, and whether the rules are still those that the draft was made of; not called when the
+   *   draft is another by then
+   */
   const check = (then: (removed: number, isStale: boolean) => void): void => {
     setFailure('');
     setNotice('');
     Promise.all([dryRunRules(plain(draft)), readRules()])
-      .then(([{ removed }, now]) => then(removed, inForce !== undefined && !isSame(now, inForce)))
+      .then(([{ removed }, now]) => {
+        if (latest.current === draft) then(removed, inForce !== undefined && !isSame(now, inForce));
+      })
       .catch((error: unknown) => setFailure(messageOf(error)));
   };
   const apply = (removed: number, isStale: boolean): void =>
@@ -79,14 +95,12 @@ export function Rules() {
         <p class="note muted">{failure === '' ? 'Loading…' : 'The rules could not be loaded.'}</p>
       ) : (
         <>
-          <Draft draft={draft} change={setDraft} />
+          <Draft draft={draft} change={edit} />
           <div class="filter rule-actions">
             <button
               type="button"
               disabled={draft.length >= ACCESS_RULES_MAX}
-              onClick={() =>
-                setDraft([...draft, ...draftOf([{ device: '*', subscriber: '*', access: 'deny' }])])
-              }
+              onClick={() => edit([...draft, ...draftOf([{ device: '*', subscriber: '*', access: 'deny' }])])}
             >
               Add rule
             </button>

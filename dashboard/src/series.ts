@@ -70,6 +70,10 @@ export function samplesOf({ at, series }: KeptFiguresAnswer): Sample[] {
   }));
 }
 
+function secondOf({ at }: Sample): number {
+  return Math.round(at / 1e3);
+}
+
 /** Samples between two times, a column per series. */
 export interface Columns {
   /** Seconds since 1970. */
@@ -85,17 +89,22 @@ export class Series {
   add(sample: Sample): boolean {
     const last = this.#samples.at(-1);
     if (last !== undefined && sample.at <= last.at) return false;
+    const isLate = last === undefined || sample.at - last.at > GAP_MS;
+    // The first figures of a stream have no rates: between others they are no gap.
+    if (sample.message === null && !isLate) return false;
     this.#samples.push(sample);
     if (this.#samples.length > SAMPLES_MAX) this.#samples.shift();
-    return last === undefined || sample.at - last.at > GAP_MS;
+    return isLate;
   }
 
-  /** Fills in what others kept: where there is a sample already, it stays. */
+  /** Fills in what others kept: where there is a sample already, it stays, unless it has no rates. */
   fill(kept: readonly Sample[]): void {
-    const seconds = new Set(this.#samples.map(({ at }) => Math.round(at / 1e3)));
-    const news = kept.filter(({ at }) => !seconds.has(Math.round(at / 1e3)));
+    const keptSeconds = new Set(kept.map(secondOf));
+    const own = this.#samples.filter((one) => one.message !== null || !keptSeconds.has(secondOf(one)));
+    const ownSeconds = new Set(own.map(secondOf));
+    const news = kept.filter((one) => !ownSeconds.has(secondOf(one)));
     if (news.length === 0) return;
-    this.#samples = [...this.#samples, ...news].sort((one, other) => one.at - other.at).slice(-SAMPLES_MAX);
+    this.#samples = [...own, ...news].sort((one, other) => one.at - other.at).slice(-SAMPLES_MAX);
   }
 
   /** Milliseconds since 1970 of the newest, 0 without any. */

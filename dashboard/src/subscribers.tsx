@@ -16,12 +16,14 @@ const PAGE_SUBSCRIBERS = 50;
 export interface SubscribersProps {
   readonly route: SubscribersRoute;
   readonly startedAt: number;
+  /** Of the hub: its clock may differ from the browser's. */
+  readonly now: number;
   /** Subscribers that are connected. */
   readonly connected: number;
   readonly go: (route: SubscribersRoute) => void;
 }
 
-export function Subscribers({ route, startedAt, connected, go }: SubscribersProps) {
+export function Subscribers({ route, startedAt, now, connected, go }: SubscribersProps) {
   const { search, cursor } = route;
   const [question, setQuestion] = useState<Question>();
   /** Cursors of the pages before this one, as far as they were seen. */
@@ -71,7 +73,7 @@ export function Subscribers({ route, startedAt, connected, go }: SubscribersProp
         cards
       >
         {answer?.subscribers.map((entry) => (
-          <Row key={entry.subscriber} entry={entry} ask={setQuestion} />
+          <Row key={entry.subscriber} entry={entry} now={now} ask={setQuestion} />
         ))}
       </Table>
       {next !== null || cursor !== '' ? (
@@ -104,9 +106,9 @@ const columns = [
   { name: 'Actions' },
 ];
 
-function Row({ entry, ask }: { entry: SubscriberEntry; ask: (question: Question) => void }) {
+function Row(props: { entry: SubscriberEntry; now: number; ask: (question: Question) => void }) {
+  const { entry, now, ask } = props;
   const { subscriber, connected, vip, subscriptions } = entry;
-  const now = Date.now();
   const about = subscriberQuestions(subscriber);
   const ofConnection = connected ? 'nowrap' : 'nowrap none';
   return (

@@ -1,8 +1,10 @@
 /** Gateways, and devices that know whether anybody listens: against a hub that is played, and gateways against the hub. */
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, onTestFinished, vi } from 'vitest';
+import { connectGateway } from '../../clients/js/src/index.ts';
 import { uniqueId, useHub } from '../conformance/harness.ts';
 import { openDevice, openGateway, openSubscriber } from '../support/client.ts';
 import { eventually } from '../support/eventually.ts';
+import { fakeSockets } from '../support/fake-socket.ts';
 import { Inbox } from '../support/inbox.ts';
 import { FakeHub } from './fake-hub/hub.ts';
 
@@ -58,6 +60,18 @@ describe('a gateway', () => {
       ['open', 'stays'],
       ['message', 'stays'],
     ]);
+  });
+
+  it('connects what was opened before it was connected itself, however late that is', async () => {
+    vi.useFakeTimers();
+    onTestFinished(() => void vi.useRealTimers());
+    const { WebSocket, sockets } = fakeSockets();
+    const gateway = connectGateway({ url: 'ws://hub.test', id: 'gw-1', WebSocket, requestTimeoutMs: 100 });
+    const opened = gateway.device('meter').open();
+    await vi.advanceTimersByTimeAsync(100);
+    await expect(opened).rejects.toMatchObject({ code: 'timeout' });
+    sockets[0]!.welcome({ gateway: 'gw-1' });
+    expect(sockets[0]!.sent).toEqual([{ op: 'open', device: 'meter' }]);
   });
 
   it('does not fight for a device that connected elsewhere, until it is told to', async () => {

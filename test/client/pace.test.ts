@@ -140,6 +140,13 @@ describe('every', () => {
     expect(line.gaps.all).toEqual([]);
   });
 
+  it('is asked for in whole milliseconds, as the hub takes it', async () => {
+    const hub = await FakeHub.start();
+    const line = openSubscriber(hub.port, { every: 1000 / 3 });
+    await line.states.next(({ state }) => state === 'connected');
+    expect(hub.urls[0]?.searchParams.get('every')).toBe('333');
+  });
+
   it.each([99, 60_001, Number.NaN, '1000' as unknown as number])(
     'is refused out of its range: %s',
     (every) => {

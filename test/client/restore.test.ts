@@ -1,58 +1,6 @@
 /** What a subscriber asks for on a new connection, with a fake WebSocket and a fake page. */
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { connectSubscriber, type Subscriber, type SubscriberOptions } from '../../clients/js/src/index.ts';
-import { type FakeSocket, fakeSockets } from '../support/fake-socket.ts';
-
-interface Asked {
-  readonly op: string;
-  readonly devices?: readonly string[];
-}
-
-interface Peer {
-  readonly subscriber: Subscriber;
-  socket(): FakeSocket;
-  /** Drops the connection and welcomes the client on the next. @returns what it asks for there */
-  reconnect(resumed?: readonly string[]): Promise<readonly Asked[]>;
-}
-
-async function peerOf(options: Partial<SubscriberOptions> = {}): Promise<Peer> {
-  const { WebSocket, sockets } = fakeSockets();
-  const subscriber = connectSubscriber({
-    url: 'ws://hub.test',
-    id: 'me',
-    WebSocket,
-    reconnect: { baseMs: 1, capMs: 1 },
-    ...options,
-  });
-  await vi.advanceTimersByTimeAsync(0);
-  const socket = (): FakeSocket => sockets.at(-1)!;
-  return {
-    subscriber,
-    socket,
-    async reconnect(resumed = []) {
-      socket().end();
-      await vi.advanceTimersByTimeAsync(10);
-      socket().welcome({ subscriber: 'me', resumed });
-      return askedOf(socket());
-    },
-  };
-}
-
-function askedOf(socket: FakeSocket): readonly Asked[] {
-  return socket.sent.map((frame) => {
-    const { op, devices } = frame as Asked;
-    return devices === undefined ? { op } : { op, devices };
-  });
-}
-
-const snapshot = (device: string, seq = 0): object => ({
-  device,
-  status: 'active',
-  state: 'online',
-  lastSeen: 1,
-  seq,
-  deviceStatus: null,
-});
+import { askedOf, peerOf, snapshot } from '../support/fake-subscriber.ts';
 
 beforeEach(() => vi.useFakeTimers());
 afterEach(() => vi.useRealTimers());

@@ -157,6 +157,41 @@ describe.skipIf(!hasChromium)('the page of a device', () => {
     ]);
   });
 
+  it('asks for what came during a hold once it ends', async () => {
+    const { dev, device } = await hub.pair();
+    let asked = 0;
+    const { page } = await dashboard.open(`#/devices/${dev}`, {
+      before: (opened) =>
+        opened.route(
+          (url) => url.pathname === `/v1/devices/${dev}/events`,
+          (route) => {
+            asked += 1;
+            const fields = { type: 'message', source: 'device', seq: 9, priority: 'normal' };
+            const events = asked === 1 ? [] : [{ ...fields, at: Date.now(), data: 'meanwhile' }];
+            return route.fulfill({ json: { events, epoch: 'k1', cursor: null } });
+          },
+        ),
+    });
+    await page.locator('.panel-head').getByText('online').waitFor();
+    const events = tableOf(page, 'Events').last();
+    device.sendText('{"type":"message","data":"before"}');
+    await events.getByText('"before"', { exact: true }).waitFor();
+    await page.getByRole('button', { name: 'Hold' }).click();
+    await page.getByText('on hold', { exact: true }).waitFor();
+    await page.getByRole('button', { name: 'Resume', exact: true }).click();
+    await events.getByText('"meanwhile"', { exact: true }).waitFor();
+    expect(await events.getByText('"before"').count()).toBe(1);
+  });
+
+  it.each(['#/devices/two%20words', '#/subscribers/two%20words'])(
+    'says that an address names no id, and the stream that tabs share goes on: %s',
+    async (address) => {
+      const { page } = await dashboard.open(address);
+      await page.getByRole('alert').getByText('"two words" is no id').waitFor();
+      await page.getByText('live', { exact: true }).waitFor();
+    },
+  );
+
   it('says in one line that earlier events are not there, where the hub has no such route', async () => {
     const { dev } = await hub.pair();
     const { page } = await dashboard.open(`#/devices/${dev}`, {

@@ -23,9 +23,10 @@ describe.skipIf(!hasChromium)('the table of devices', () => {
     await rowOf(page, 'Devices', `${prefix}-100`).waitFor();
     expect(await rows.count()).toBe(50);
     const next = page.getByRole('button', { name: 'Next' });
-    await next.click();
+    await next.press('Enter');
     await page.getByText('51–100 of 120', { exact: true }).waitFor();
-    await next.click();
+    // The focus stayed while the page was on its way.
+    await page.keyboard.press('Enter');
     await page.getByText('101–120 of 120', { exact: true }).waitFor();
     expect(await next.isDisabled()).toBe(true);
     expect(await rows.count()).toBe(20);
@@ -72,6 +73,46 @@ describe.skipIf(!hasChromium)('the table of devices', () => {
     await becomes('c', 'a', 'b');
     await heading('Denied').getByRole('button').click();
     await becomes('b', 'a', 'c');
+  });
+
+  it('loses nothing that is typed while an earlier part of it is being searched', async () => {
+    const { page } = await dashboard.open('#/devices');
+    const search = page.getByRole('search').getByLabel('Search');
+    await search.waitFor();
+    // The rest is typed at the moment when the search for the first part has its address.
+    await page.evaluate(`addEventListener('hashchange', () => {
+      const input = document.querySelector('input[type=search]');
+      if (input.value !== 'ab') return;
+      input.value = 'abc';
+      input.dispatchEvent(new Event('input', { bubbles: true }));
+    }, { capture: true })`);
+    await search.fill('ab');
+    await page.waitForURL((url) => url.hash.includes('search=abc'));
+    expect(await search.inputValue()).toBe('abc');
+  });
+
+  it('asks again where an answer never comes', async () => {
+    let asked = 0;
+    const { page } = await dashboard.open('#/devices', {
+      before: async (opened) => {
+        await opened.clock.install();
+        await opened.route(
+          (url) => url.pathname === '/v1/live/devices',
+          async (route) => {
+            asked += 1;
+            if (asked > 1) await route.continue();
+          },
+        );
+      },
+    });
+    await eventually('the list was asked for', async () => asked === 1);
+    await page.clock.fastForward(30_000);
+    await page.getByRole('alert').getByText('the hub does not answer').waitFor();
+    await page.clock.fastForward(2000);
+    await page
+      .getByText(/ of \d+$/)
+      .first()
+      .waitFor();
   });
 
   it('says what a search may hold, and does not ask for anything else', async () => {

@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { uniqueId } from '../conformance/harness.ts';
 import { hasChromium } from '../support/chromium.ts';
-import { answer, faultsIn, useDashboard } from './harness.ts';
+import { freePorts } from '../support/free-ports.ts';
+import { answer, faultsIn, startOther, useDashboard } from './harness.ts';
 
 describe.skipIf(!hasChromium)('the page of access rules', () => {
   const dashboard = useDashboard();
@@ -48,6 +49,36 @@ describe.skipIf(!hasChromium)('the page of access rules', () => {
     await answer(page, 'Apply');
     await page.getByText('Applied: no live subscriptions removed.').waitFor();
     expect(await rules()).toMatchObject({ rules: [{ device: names[2] }, { device: names[1] }] });
+  });
+
+  it('says nothing of a draft that the hub said of one before', async () => {
+    await put();
+    const { page } = await dashboard.open('#/rules');
+    await page.getByRole('button', { name: 'Add rule' }).click();
+    const device = page.getByRole('listitem', { name: 'Rule 1' }).getByLabel('Device');
+    await device.fill(uniqueId('none'));
+    await page.getByRole('button', { name: 'Dry run' }).click();
+    await page.getByText('These rules would remove no live subscriptions.').waitFor();
+    await device.fill(uniqueId('other'));
+    await page.getByText('Not applied yet.').waitFor();
+  });
+
+  it('keeps a draft when the hub is restarted', async () => {
+    const env = await freePorts();
+    const first = await startOther(env);
+    const { page } = await dashboard.open('#/rules', { port: first.adminPort });
+    const device = uniqueId('device');
+    await page.getByRole('button', { name: 'Add rule' }).click();
+    await page.getByRole('listitem', { name: 'Rule 1' }).getByLabel('Device').fill(device);
+    await first.kill();
+    await page.getByText('no connection', { exact: true }).waitFor();
+    await startOther(env);
+    await page.getByText('the hub was restarted').waitFor();
+    const kept = page.getByRole('listitem', { name: 'Rule 1' }).getByLabel('Device');
+    expect(await kept.inputValue()).toBe(device);
+    await page.getByRole('button', { name: 'Apply…' }).click();
+    await answer(page, 'Apply');
+    await page.getByText('Applied: no live subscriptions removed.').waitFor();
   });
 
   it('says that another operator has changed the rules meanwhile, before they are replaced', async () => {

@@ -44,6 +44,17 @@ describe('Series', () => {
     expect(all(series).of.devices).toEqual([100, 100, 100, 5, 6, 100, null, 20]);
   });
 
+  it('shows no gap where a stream begins: its first figures have no rates', () => {
+    const series = new Series();
+    const first = { ...sample(5), message: null, deliveries: null };
+    expect(series.add(first)).toBe(true);
+    series.fill([3, 4, 5].map((second) => sample(second, 100)));
+    series.add(sample(6));
+    expect(series.add({ ...first, at: sample(7).at })).toBe(false);
+    series.add(sample(8));
+    expect(all(series).of.message).toEqual([100, 100, 100, 6, 8]);
+  });
+
   it('has of a span what lies in it, with one sample beyond each end', () => {
     const series = seriesOf(0, 1, 2, 3, 4, 5, 6);
     expect(secondsOf(series.columns(START + 2000, START + 4000))).toEqual([1, 2, 3, 4, 5]);

@@ -140,6 +140,16 @@ describe.skipIf(!hasChromium)('the page of subscribers', () => {
     expect(new Set(questions)).toEqual(new Set(['/', '/next', 'x/']));
   });
 
+  it("tells times by the hub's clock, whatever the browser's says", async () => {
+    const { sub } = await hub.pair();
+    const { page } = await dashboard.open(`#/subscribers?search=${sub}`, {
+      before: (opened) => opened.clock.setFixedTime(Date.now() + 86_400_000),
+    });
+    const row = rowOf(page, 'Subscribers', sub);
+    await row.waitFor();
+    expect(await row.textContent()).not.toContain('1 d');
+  });
+
   it('says in one line that there is no list, where the hub has no such route', async () => {
     const message = 'no route GET /v1/subscribers, see /openapi.json';
     const { page } = await dashboard.open('#/subscribers', {

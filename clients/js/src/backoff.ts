@@ -1,6 +1,7 @@
 /** When to connect again, by the hub's close codes. Pure but for the clock and the random numbers it is given. */
 import { retryAfterClose } from './wire.ts';
 
+/** How long the client waits before it connects again. */
 export interface ReconnectOptions {
   /** The first wait is at most this, ms; it doubles with each failure. Default 1000. */
   readonly baseMs?: number;

@@ -8,11 +8,13 @@ import {
 import type { EventTypeName } from './frames.ts';
 import { bytesOf, type EventFields, EventLine, type EventOptions, Sender } from './sender.ts';
 
+/** What a device takes. */
 export interface DeviceOptions extends ConnectOptions {
   /** true: `interest` events tell whether anybody listens. */
   readonly interest?: boolean;
 }
 
+/** What a device tells. */
 export interface DeviceEvents extends ConnectionEvents {
   /** Whether anybody listens now. */
   interest: boolean;
@@ -27,6 +29,7 @@ export function connectDevice(options: DeviceOptions): Device {
   return new Device(options);
 }
 
+/** A device with its own connection, over as many WebSockets as it takes. Made by `connectDevice`. */
 export class Device extends Sender<DeviceEvents> {
   readonly #connection: Connection;
   readonly #line: EventLine;
@@ -48,6 +51,7 @@ export class Device extends Sender<DeviceEvents> {
     this.#line = new EventLine(this.#connection);
   }
 
+  /** Where the connection stands now; `state` events tell of changes. */
   get connection(): ConnectionState {
     return this.#connection.current;
   }

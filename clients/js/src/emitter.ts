@@ -1,5 +1,6 @@
 /** Typed events. Runs in browsers and Node; imports nothing. */
 
+/** What tells events to listeners. */
 export class Emitter<Events> {
   readonly #listeners = new Map<keyof Events, Set<(value: never) => void>>();
 

@@ -1,5 +1,6 @@
 /** The one error class of the client. Runs in browsers and Node; imports nothing. */
 
+/** What kind of error it is. */
 export type TunnelErrorCode =
   /** The hub answered with an error; `hubCode` says which. The connection stays. */
   | 'refused'
@@ -14,6 +15,7 @@ export type TunnelErrorCode =
   /** The hub sent something that cannot be read. */
   | 'unreadable';
 
+/** Every error that the client tells, but a TypeError for a mistake in a call. */
 export class TunnelError extends Error {
   override readonly name = 'TunnelError';
   readonly code: TunnelErrorCode;

@@ -11,10 +11,7 @@ export class EventStream<Event = DeviceEvent> implements AsyncIterableIterator<E
   readonly #limit: number;
   readonly #buffer: Event[] = [];
   /** Calls of `next` that wait for an event; empty when the buffer is not. */
-  readonly #waiting: {
-    resolve(result: IteratorResult<Event>): void;
-    reject(error: TunnelError): void;
-  }[] = [];
+  readonly #waiting: ((result: IteratorResult<Event> | Promise<IteratorResult<Event>>) => void)[] = [];
   readonly #leave: () => void;
   #isOver = false;
   #error: TunnelError | undefined;
@@ -40,12 +37,12 @@ export class EventStream<Event = DeviceEvent> implements AsyncIterableIterator<E
     return this.#dropped;
   }
 
-  next(): Promise<IteratorResult<Event>> {
+  async next(): Promise<IteratorResult<Event>> {
     const value = this.#buffer.shift();
-    if (value !== undefined) return Promise.resolve({ value, done: false });
-    if (this.#error !== undefined) return Promise.reject(this.#error);
-    if (this.#isOver) return Promise.resolve({ value: undefined, done: true });
-    return new Promise((resolve, reject) => void this.#waiting.push({ resolve, reject }));
+    if (value !== undefined) return { value, done: false };
+    if (this.#error !== undefined) throw this.#error;
+    if (this.#isOver) return { value: undefined, done: true };
+    return new Promise((resolve) => void this.#waiting.push(resolve));
   }
 
   /** Stops listening; what is buffered is given up. A `break` out of `for await` does this. */
@@ -61,7 +58,7 @@ export class EventStream<Event = DeviceEvent> implements AsyncIterableIterator<E
 
   #push(value: Event): void {
     const waiting = this.#waiting.shift();
-    if (waiting !== undefined) waiting.resolve({ value, done: false });
+    if (waiting !== undefined) waiting({ value, done: false });
     else if (this.#buffer.push(value) > this.#limit) {
       this.#buffer.shift();
       this.#dropped += 1;
@@ -72,9 +69,6 @@ export class EventStream<Event = DeviceEvent> implements AsyncIterableIterator<E
     this.#leave();
     this.#isOver = true;
     this.#error = error;
-    for (const { resolve, reject } of this.#waiting.splice(0)) {
-      if (error === undefined) resolve({ value: undefined, done: true });
-      else reject(error);
-    }
+    for (const resolve of this.#waiting.splice(0)) resolve(this.next());
   }
 }

@@ -64,10 +64,6 @@ function eventFromBinary<Data>(frame: ArrayBuffer, start: number, end: number): 
 }
 
 /** The payload of a status that a device sent as JSON is `{"status":…,"data":…}`. */
-function fieldsOfJson(data: unknown, isDeviceStatus: boolean): object {
-  return isDeviceStatus && isStatus(data) ? data : { data };
-}
-
-function isStatus(data: unknown): data is { readonly status: string; readonly data: unknown } {
-  return typeof (data as { readonly status?: unknown } | null)?.status === 'string';
+function fieldsOfJson(data: { readonly status?: unknown } | null, isDeviceStatus: boolean): object {
+  return isDeviceStatus && typeof data?.status === 'string' ? data : { data };
 }

@@ -23,6 +23,8 @@ export class Followed<Data> {
   readonly #filters = new Set<string>();
   /** By device, of those followed by id and those that came with a filter. */
   readonly #positions = new Map<string, Position>();
+  /** Devices that the hub has not named since the last reconnect. */
+  #unnamed = new Set<string>();
 
   /** Ids first: a filter must not use up the position that an id is to go on from. */
   names(): string[] {
@@ -98,8 +100,20 @@ export class Followed<Data> {
     for (const [device, position] of this.#positions) {
       position.reconnected();
       if (position.since !== undefined) since.set(device, position.since);
+      // On the connection before, no filter found it either.
+      if (!this.#follows.has(device) && !this.states.map.has(device)) this.#positions.delete(device);
     }
+    this.#unnamed = new Set(this.#positions.keys());
     return since;
+  }
+
+  /** All devices of this filter were named. What is unknown to the hub may be back: its position is kept for a while. */
+  allNamed(filter: string): void {
+    for (const device of this.#unnamed) {
+      if (this.#follows.has(device) || !matches(filter, device)) continue;
+      this.#unnamed.delete(device);
+      this.states.delete(device);
+    }
   }
 
   /** @returns what was missed, for which no gap of the hub will come; undefined: nothing follows this device */
@@ -110,6 +124,7 @@ export class Followed<Data> {
     const missed = position.snapshot(snapshot);
     if (status === 'inactive') position.forget();
     this.states.snapshot(snapshot);
+    this.#unnamed.delete(device);
     return missed;
   }
 

@@ -55,6 +55,7 @@ export interface PresenceChange extends EventBase {
   readonly status?: undefined;
 }
 
+/** Whether a device is connected; stale: connected and silent. */
 export type Presence = 'online' | 'stale' | 'offline';
 
 /** A broadcast. `source` and `type` tell the kinds apart. @typeParam Data of messages */
@@ -120,6 +121,7 @@ export interface Changed {
   readonly errors: readonly Refusal[];
 }
 
+/** A subscription as the hub has it. */
 export interface ListedSubscription {
   /** An id or a filter. */
   readonly device: string;
@@ -159,6 +161,7 @@ export interface DeviceState<Data = unknown> {
   readonly lastStatus: DeviceStatus | undefined;
 }
 
+/** The hub's acknowledgement of an event. */
 export interface Ack {
   /** The event's number, or that of the last broadcast when it was skipped and takes none. */
   readonly seq: number;

@@ -12,6 +12,7 @@ import type { EventTypeName } from './frames.ts';
 import { handled } from './requests.ts';
 import { bytesOf, type EventFields, EventLine, type EventOptions, Sender } from './sender.ts';
 
+/** What a gateway takes. */
 export type GatewayOptions = ConnectOptions;
 
 /** The hub took a device from its gateway. 4004: it connected elsewhere; else another close code. */
@@ -20,10 +21,12 @@ export interface GatewayClosure {
   readonly code: number;
 }
 
+/** What a gateway tells. */
 export interface GatewayEvents extends ConnectionEvents {
   closed: GatewayClosure;
 }
 
+/** What a device of a gateway tells. */
 export interface GatewayDeviceEvents {
   closed: GatewayClosure;
   /** An error of the hub about this device that answers no request. The gateway emits it too. */
@@ -39,22 +42,22 @@ export function connectGateway(options: GatewayOptions): Gateway {
   return new Gateway(options);
 }
 
+/** Many devices on one connection. Made by `connectGateway`. */
 export class Gateway extends Emitter<GatewayEvents> {
   readonly #connection: Connection;
   readonly #line: EventLine;
   /** Connected devices, and those that were taken away. */
   readonly #devices = new Map<string, GatewayDevice>();
-  #wasWelcomed = false;
 
   /** Use `connectGateway`. */
   constructor(options: GatewayOptions) {
     super();
     this.#connection = new Connection(options, {
       path: '/v1/gateway',
-      // After a reconnect within the leave grace, nobody notices that the devices were gone.
+      // After a reconnect within the leave grace, nobody notices that the devices were gone. What was opened before the
+      // first connection may have given up waiting for it.
       welcomed: () => {
-        if (this.#wasWelcomed) for (const device of this.#devices.values()) device.reopen();
-        this.#wasWelcomed = true;
+        for (const device of this.#devices.values()) device.reopen();
       },
       received: (frame) => {
         if (frame.op !== 'closed') return;
@@ -73,6 +76,7 @@ export class Gateway extends Emitter<GatewayEvents> {
     this.#line = new EventLine(this.#connection);
   }
 
+  /** Where the connection stands now; `state` events tell of changes. */
   get connection(): ConnectionState {
     return this.#connection.current;
   }
@@ -96,6 +100,7 @@ export class Gateway extends Emitter<GatewayEvents> {
   }
 }
 
+/** A device that a gateway speaks for. Made by `Gateway.device`. */
 export class GatewayDevice extends Sender<GatewayDeviceEvents> {
   readonly id: string;
   readonly #devices: Map<string, GatewayDevice>;

@@ -11,10 +11,10 @@ export function isPage(): boolean {
   return 'document' in globalThis;
 }
 
-/** Tells now and at every change. @returns a function that stops it */
-export function watchPage(tell: (isHidden: boolean) => void): () => void {
+/** Tells now and at every change. @returns a function that stops it; undefined where there is no page */
+export function watchPage(tell: (isHidden: boolean) => void): (() => void) | undefined {
   const { document: page } = globalThis as unknown as { readonly document?: Page };
-  if (page === undefined) return () => {};
+  if (page === undefined) return undefined;
   const look = (): void => tell(page.visibilityState === 'hidden');
   page.addEventListener('visibilitychange', look);
   look();

@@ -92,7 +92,7 @@ export class Requests {
 
   /** Requests that wait to be sent. */
   waiting(): readonly Fields[] {
-    return [...this.#queue].map(({ fields }) => fields).filter((fields) => fields !== undefined);
+    return [...this.#queue].flatMap<Fields>(({ fields }) => fields ?? []);
   }
 
   /** There is a connection: sends what waits. @param first makes requests that are sent before */
@@ -111,20 +111,21 @@ export class Requests {
   /** @returns whether it belonged to a request that still waited */
   settle(frame: Answer | ErrorFrame): boolean {
     const request = this.#sent.get(frame.id as number);
-    if (frame.op !== 'error') {
-      request?.pages.push(frame);
-      if (frame.more && request !== undefined) this.#startTimer(request);
-      else if (request !== undefined) {
+    const waitMs = frame.op === 'error' && frame.code === RATE_LIMIT ? frame.retryAfterMs : undefined;
+    if (waitMs !== undefined) this.#waitFor(waitMs);
+    if (request === undefined) return false;
+    if (waitMs !== undefined) this.#putBack(request);
+    else if (frame.op === 'error') {
+      this.#fail(request, new TunnelError('refused', frame.message, frame.code));
+    } else {
+      request.pages.push(frame);
+      if (frame.more) this.#startTimer(request);
+      else {
         this.#finish(request);
         request.resolve(request.pages);
       }
-    } else if (frame.code === RATE_LIMIT && frame.retryAfterMs !== undefined) {
-      this.#waitFor(frame.retryAfterMs);
-      if (request !== undefined) this.#putBack(request);
-    } else if (request !== undefined) {
-      this.#fail(request, new TunnelError('refused', frame.message, frame.code));
     }
-    return request !== undefined;
+    return true;
   }
 
   /** Fails what is about the device. */

@@ -5,6 +5,7 @@ import type { Ack, EventTypeName, PriorityName } from './frames.ts';
 import { handled } from './requests.ts';
 import { EventType, Priority } from './wire.ts';
 
+/** How an event is sent. */
 export interface EventOptions {
   /** Default: `high` for a status, `normal` for a message, `low` for a pong. */
   readonly priority?: PriorityName;
@@ -29,6 +30,7 @@ export interface EventFields {
   readonly status?: string;
 }
 
+/** What sends events: a device with its own connection, or one of a gateway. */
 export abstract class Sender<Events> extends Emitter<Events> {
   /**
    * Broadcasts a message.
@@ -47,8 +49,8 @@ export abstract class Sender<Events> extends Emitter<Events> {
   /** Tells the device's status, which the hub remembers. @param status 1 to 64 characters */
   status(status: string, options: AckOptions & StatusData): Promise<Ack>;
   status(status: string, options?: EventOptions & StatusData): Promise<void>;
-  status(status: string, options: EventOptions & StatusData = {}): Promise<unknown> {
-    return this.send('status', { status, data: options.data }, options);
+  status(status: string, options?: EventOptions & StatusData): Promise<unknown> {
+    return this.send('status', { status, data: options?.data }, options);
   }
 
   /** Broadcasts a sign of life. Otherwise as `message`. */
@@ -79,12 +81,8 @@ export class EventLine {
     this.#hasSent = true;
     if (!isAckWanted && !this.#isAckDue) return requests.tell(JSON.stringify(frame));
     this.#isAckDue = false;
-    const asked = handled(
-      requests.ask({ ...frame }).then(([ack]) => {
-        const { seq = 0, skipped = false } = ack!;
-        return { seq, skipped };
-      }),
-    );
+    const acked = requests.ask({ ...frame });
+    const asked = handled(acked.then(([ack]) => ({ seq: ack!.seq ?? 0, skipped: ack!.skipped ?? false })));
     return isAckWanted ? asked : Promise.resolve();
   }
 

@@ -1,5 +1,6 @@
 /** What the client needs of a WebSocket. The browser's, Node's own (22 and later) and that of the `ws` package fit. */
 
+/** What is read of an event of a socket. */
 export interface SocketEvent {
   readonly type: string;
   readonly data?: unknown;
@@ -9,6 +10,7 @@ export interface SocketEvent {
   readonly message?: string;
 }
 
+/** What is used of a socket. */
 export interface SocketLike {
   binaryType: string;
   /** Bytes handed over and not yet sent. */
@@ -23,6 +25,7 @@ export interface SocketLike {
   on?(type: 'ping', listener: () => void): unknown;
 }
 
+/** A class of such sockets. */
 export type SocketConstructor = new (url: string, protocols?: string[]) => SocketLike;
 
 /**
@@ -33,5 +36,5 @@ export type SocketConstructor = new (url: string, protocols?: string[]) => Socke
 export function socketConstructor(given: SocketConstructor | undefined): SocketConstructor {
   const found = given ?? (globalThis as { readonly WebSocket?: unknown }).WebSocket;
   if (typeof found === 'function') return found as SocketConstructor;
-  throw new TypeError("no global WebSocket (Node before 22): pass { WebSocket } from the package 'ws'");
+  throw new TypeError("no global WebSocket: pass { WebSocket } from 'ws'");
 }

@@ -20,10 +20,15 @@ export interface SubscriberOptions extends ConnectOptions, FollowOptions {
   readonly pauseWhenHidden?: boolean;
 }
 
+/** What a subscriber tells. */
 export interface SubscriberEvents<Data = unknown> extends ConnectionEvents {
+  /** An event of a device that is followed. */
   event: DeviceEvent<Data>;
+  /** Events that will not come. */
   gap: Gap;
+  /** The hub changed the status of subscriptions. */
   status: StatusNotice;
+  /** Subscriptions are gone, and are not made again. */
   removed: Removal;
   /** Snapshots: answers to `subscribe` and `resume`, those after each reconnect, and the devices of filters in pages. */
   subscribed: Subscribed;

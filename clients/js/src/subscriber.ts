@@ -4,7 +4,7 @@ import { checkFollow, checkList, checkNumbers, type FollowOptions, isName, webSo
 import { Connection, type ConnectionState } from './connection.ts';
 import { merge, namesOf } from './device-lists.ts';
 import { Emitter } from './emitter.ts';
-import { TunnelError } from './errors.ts';
+import type { TunnelError } from './errors.ts';
 import { EventStream } from './event-stream.ts';
 import { eventFromJson, eventsFromBinary } from './events.ts';
 import { Followed } from './followed.ts';
@@ -38,6 +38,10 @@ export function connectSubscriber<Data = unknown>(options: SubscriberOptions): S
   return new Subscriber(options);
 }
 
+/**
+ * Follows devices, over as many WebSockets as it takes. Iterate over it for its events. Made by `connectSubscriber`.
+ * @typeParam Data of the devices' messages
+ */
 export class Subscriber<Data = unknown>
   extends Emitter<SubscriberEvents<Data>>
   implements AsyncIterable<DeviceEvent<Data>>
@@ -49,7 +53,7 @@ export class Subscriber<Data = unknown>
   readonly #leaving = new Set<string>();
   /** Malformed names of the options, to be reported as refused. */
   readonly #malformed: string[];
-  readonly #unwatchPage: () => void;
+  readonly #unwatchPage: (() => void) | undefined;
 
   /** Use `connectSubscriber`. */
   constructor(options: SubscriberOptions) {
@@ -80,7 +84,7 @@ export class Subscriber<Data = unknown>
         url,
         path: '/v1/subscribe',
         protocols: [options.binary ? Subprotocol.binary : Subprotocol.json],
-        query: every === undefined ? query : { ...query, every: String(every) },
+        query: every === undefined ? query : { ...query, every: String(Math.round(every)) },
         windowSize: WINDOW_SIZE,
         welcomed: (frame, waiting) => this.#restoreAll(frame, waiting),
         received: (frame) => {
@@ -92,16 +96,17 @@ export class Subscriber<Data = unknown>
           this.#tellChanges();
         },
         changed: (state) => {
-          if (state.state === 'closed') this.#unwatchPage();
+          if (state.state === 'closed') this.#unwatchPage?.();
           this.emit('state', state);
         },
         failed: (error) => this.emit('error', error),
         probe: () => void this.list(),
       },
     );
-    this.#unwatchPage = options.pauseWhenHidden ? watchPage((hidden) => this.#setHidden(hidden)) : () => {};
+    this.#unwatchPage = options.pauseWhenHidden ? watchPage((hidden) => this.#setHidden(hidden)) : undefined;
   }
 
+  /** Where the connection stands now; `state` events tell of changes. */
   get connection(): ConnectionState {
     return this.#connection.current;
   }
@@ -153,7 +158,7 @@ export class Subscriber<Data = unknown>
    * @throws TypeError when it is no list
    */
   pause(devices?: readonly string[]): Promise<Changed> {
-    if (devices !== undefined) checkList(devices);
+    checkList(devices ?? []);
     for (const name of devices ?? this.#followed.names()) {
       const follow = this.#followed.get(name);
       if (follow !== undefined) follow.isPaused = true;
@@ -223,7 +228,7 @@ export class Subscriber<Data = unknown>
 
   /** Notes what to follow. @param options undefined: those that the names have already */
   #want(names: readonly string[], options?: FollowOptions): void {
-    if (options !== undefined) checkFollow(options);
+    checkFollow(options ?? {});
     for (const name of names.filter(isName)) {
       this.#leaving.delete(name);
       const before = options === undefined ? this.#followed.get(name)?.options : undefined;
@@ -289,6 +294,8 @@ export class Subscriber<Data = unknown>
       for (const range of missed ?? []) this.emit('gap', { device, ...range, reason: 'reconnect' });
     }
     for (const refusal of errors) this.#followed.delete(refusal.device);
+    if (errors.length > 0) this.#followed.prune();
+    if (filter !== undefined && !more) this.#followed.allNamed(filter);
     if (id !== undefined) {
       const answered = [...devices.map(({ device }) => device), ...filters.map((match) => match.filter)];
       for (const name of answered) {
@@ -311,6 +318,8 @@ export class Subscriber<Data = unknown>
       if (follow !== undefined && (isActive || notice.reason === 'paused')) follow.isPaused = !isActive;
       if (!isActive) this.#followed.expectNothing(name);
     }
+    // Meanwhile they may have changed unheard. The hub sends the devices of filters unasked.
+    if (isActive) void this.#ask('resume', notice.devices);
     this.emit('status', notice);
   }
 
@@ -370,10 +379,9 @@ export class Subscriber<Data = unknown>
         this.emit('removed', { devices: [device], code, reason: message });
       }
     };
-    const failed = (error: unknown): void => {
-      const isLost =
-        error instanceof TunnelError && (error.code === 'disconnected' || error.code === 'closed');
-      if (!isLost) this.emit('error', error as TunnelError); // else the next connection restores
+    const failed = (error: TunnelError): void => {
+      const isLost = error.code === 'disconnected' || error.code === 'closed';
+      if (!isLost) this.emit('error', error); // else the next connection restores
     };
     this.#follow(names, since).then(told, failed);
   }

@@ -4,11 +4,13 @@
  */
 
 export const EventType = { pong: 1, message: 2, status: 3 } as const;
+/** What devices send. */
 export type EventTypeName = keyof typeof EventType;
 /** By number. */
 export const eventTypeNames = ['', 'pong', 'message', 'status'] as const;
 
 export const Priority = { low: 1, normal: 2, high: 3 } as const;
+/** `high` goes before the others where much waits, and reaches slow subscribers too. */
 export type PriorityName = keyof typeof Priority;
 /** By number. */
 export const priorityNames = ['', 'low', 'normal', 'high'] as const;
