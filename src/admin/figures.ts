@@ -49,6 +49,12 @@ export interface Figures extends Totals {
   readonly transport: string;
   /** Subscribers closed as slow so far, by what was too much. */
   readonly slowCloses: Readonly<Record<'queue' | 'time' | 'budget', number>>;
+  /** Devices that gateways speak for. */
+  readonly gatewayDevices: number;
+  /** Events that newer ones replaced for subscribers at a pace. */
+  readonly conflated: number;
+  /** Why the hub admits no new peers; undefined: it does. */
+  readonly notReady: string | undefined;
   /** Open MQTT connections, and what MQTT clients were not allowed. */
   readonly mqtt: {
     readonly connections: number;
@@ -72,13 +78,15 @@ export interface Figures extends Totals {
   readonly webhooks: WebhookFigures | undefined;
   /** Undefined when no snapshots are written. */
   readonly snapshots: SnapshotFigures | undefined;
-  /** Undefined without a cluster, and before its link has answered. */
+  /** Undefined without a cluster. */
   readonly cluster: (LinkFigures & { readonly connected: boolean }) | undefined;
 }
 
 export interface ThreadReading {
   readonly thread: string;
   readonly loopLagSeconds: number;
+  /** Sockets. */
+  readonly connections: number;
   readonly counters: Readonly<Record<CounterName, number>>;
 }
 
@@ -144,6 +152,9 @@ export function collectFigures(deps: AdminDeps, link?: LinkFigures): Figures {
       time: count('closedLagging'),
       budget: count('closedOverBudget'),
     },
+    gatewayDevices: count('gatewayDevices'),
+    conflated: count('conflated'),
+    notReady: deps.notReady(),
     mqtt: {
       connections: count('mqttConnections'),
       refused: {
@@ -171,6 +182,7 @@ export function collectFigures(deps: AdminDeps, link?: LinkFigures): Figures {
     threads: deps.threads.map(({ thread, counters }) => ({
       thread,
       loopLagSeconds: loopLagOf(deps, thread, counters),
+      connections: counters.connections,
       counters: readCounters(counters),
     })),
     rings: deps.rings.map((ring) => ({ ring: ring.ring, usedRatio: ring.usedRatio() })),

@@ -278,7 +278,7 @@ export const clusterAnswer = z.object({
       id: z.string(),
       version: z.string(),
       started: wallMs,
-      devices: count.describe('Connected to it'),
+      devices: count.describe('Connected to it, those behind gateways among them'),
       subscribers: count.describe('Connected to it'),
       eventsPerSecond: z.number(),
       draining: z.boolean(),
@@ -325,6 +325,7 @@ export const tablesAndThreads = {
     fanout: count,
     tls: count.optional(),
     cluster: count.optional(),
+    webhooks: count.optional(),
   }),
 };
 
@@ -366,7 +367,14 @@ export const stats = z.object({
   latency: z
     .object({ count, p50Seconds: percentile, p99Seconds: percentile })
     .describe('Receive to send, since start'),
-  threads: z.array(z.object({ thread: z.string(), loopLagSeconds: z.number(), counters: numbers })),
+  threads: z.array(
+    z.object({
+      thread: z.string(),
+      loopLagSeconds: z.number(),
+      connections: count.describe('Sockets that the thread holds'),
+      counters: numbers,
+    }),
+  ),
   rings: z.array(z.object({ ring: z.string(), usedRatio: z.number() })),
   ...tablesAndThreads,
 });

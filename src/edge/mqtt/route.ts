@@ -30,7 +30,7 @@ export interface MqttRouteDeps {
   readonly counters: Counters;
   /** A packet met a bug; its connection ends. */
   readonly frameFailed: (failure: Error) => void;
-  /** A connection was refused for its address. */
+  /** A connection was refused for its address, or for what its upgrade lacks. */
   readonly refused: (refusal: ReturnType<Admission['refuse']>, address: string) => void;
 }
 
@@ -87,8 +87,11 @@ export class MqttRoute implements ListenerHandlers<MqttPeer> {
     }
     const checked = this.#upgrades.check(request);
     if (!checked.ok) return checked;
-    if (checked.protocol === undefined)
-      return { status: 400, message: 'Sec-WebSocket-Protocol: mqtt is needed' };
+    if (checked.protocol === undefined) {
+      const refusal = admission.refuse('request', 400, 'Sec-WebSocket-Protocol: mqtt is needed');
+      refused(refusal, request.remoteAddress);
+      return refusal;
+    }
     return { session: edge.mqtt.make(this.#listener, checked.address), protocol: checked.protocol };
   }
 
