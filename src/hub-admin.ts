@@ -98,6 +98,8 @@ export function adminDeps(base: HubBase, started: Started, parts: AdminParts): A
       ...(cluster && { cluster: cluster.restarts }),
       ...(webhooks && { webhooks: webhooks.restarts }),
     }),
+    certificateExpiresAtMs: () => base.reloader.tls?.expiresAtMs,
+    connectionsUsedRatio: () => main.admission.state.usedRatio,
     notReady: () => {
       if (progress.isDraining) return 'draining';
       if (!progress.isJoined) return 'the hub is joining its cluster';

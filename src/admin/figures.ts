@@ -49,6 +49,10 @@ export interface Figures extends Totals {
   readonly transport: string;
   /** Subscribers closed as slow so far, by what was too much. */
   readonly slowCloses: Readonly<Record<'queue' | 'time' | 'budget', number>>;
+  /** Wall clock, ms; undefined without a certificate. */
+  readonly certificateExpiresAtMs: number | undefined;
+  /** Used share of the connections that there may be; 0 without a limit. */
+  readonly connectionsUsedRatio: number;
   /** Devices that gateways speak for. */
   readonly gatewayDevices: number;
   /** Events that newer ones replaced for subscribers at a pace. */
@@ -152,6 +156,8 @@ export function collectFigures(deps: AdminDeps, link?: LinkFigures): Figures {
       time: count('closedLagging'),
       budget: count('closedOverBudget'),
     },
+    certificateExpiresAtMs: deps.certificateExpiresAtMs(),
+    connectionsUsedRatio: deps.connectionsUsedRatio(),
     gatewayDevices: count('gatewayDevices'),
     conflated: count('conflated'),
     notReady: deps.notReady(),

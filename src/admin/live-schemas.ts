@@ -15,7 +15,8 @@ import {
 import { ID_ACCEPTED, isId, isIdPrefix } from '../wire/id.ts';
 import { LIVE_STREAM_HEADER } from './live-names.ts';
 import { listColumns } from './live-order.ts';
-import { count, deviceEntry, fields, id, tablesAndThreads } from './schemas.ts';
+import { count, deviceEntry, fields, id } from './schemas.ts';
+import { tablesAndThreads } from './stats-schemas.ts';
 
 /** Ids in a query. */
 function idList(max: number) {

@@ -22,7 +22,8 @@ export function renderMetrics(figures: Figures, process: ProcessFigures): string
 }
 
 function connectionFamilies(figures: Figures): string[] {
-  const { notReady, connections, gatewayDevices, mqtt, opened, refusedUpgrades, disconnects } = figures;
+  const { notReady, connections, connectionsUsedRatio, gatewayDevices, mqtt } = figures;
+  const { opened, refusedUpgrades, disconnects } = figures;
   const closes = Object.entries(disconnects).flatMap(([role, codes]) =>
     codes.map(([code, count]): Sample => [{ role, code }, count]),
   );
@@ -32,6 +33,11 @@ function connectionFamilies(figures: Figures): string[] {
       'dat_connections',
       'Peers connected, by role. An MQTT client may have both roles, or none yet.',
       labelled('role', connections),
+    ),
+    gauge(
+      'dat_connections_used_ratio',
+      'Used share of the connections that the hub may have, DAT_MAX_CONNECTIONS; 0 without a limit.',
+      connectionsUsedRatio,
     ),
     gauge('dat_gateway_devices', 'Devices that gateways speak for.', gatewayDevices),
     gauge('dat_mqtt_connections', 'Open MQTT connections.', mqtt.connections),
@@ -241,11 +247,19 @@ function webhookFamilies({ webhooks }: Figures): string[] {
   ];
 }
 
-function processFamilies({ version, transport }: Figures, process: ProcessFigures): string[] {
+function processFamilies(figures: Figures, process: ProcessFigures): string[] {
+  const { version, transport, certificateExpiresAtMs } = figures;
   const { openDescriptors, descriptorsMax } = process;
   const build = { version, node: process.nodeVersion, transport };
   return [
     gauge('dat_build_info', 'What is running; always 1.', [[build, 1]]),
+    ...known(certificateExpiresAtMs, (ms) =>
+      gauge(
+        'dat_tls_certificate_expires_timestamp_seconds',
+        'Unix time when the certificate of the listeners expires.',
+        ms / 1e3,
+      ),
+    ),
     counter('dat_log_lines_lost_total', 'Log lines that could not be written.', process.lostLogLines),
     gauge('process_resident_memory_bytes', 'Resident memory of the process.', process.residentBytes),
     counter('process_cpu_seconds_total', 'User and system CPU time of the process.', process.cpuSeconds),
@@ -259,7 +273,7 @@ function processFamilies({ version, transport }: Figures, process: ProcessFigure
   ];
 }
 
-/** A figure that not every system tells. */
+/** A figure that not every system, or hub, tells. */
 function known(value: number | undefined, render: (value: number) => string): string[] {
   return value === undefined ? [] : [render(value)];
 }

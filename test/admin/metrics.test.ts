@@ -66,6 +66,7 @@ describe('GET /metrics', () => {
       dat_capacity_used_ratio: 'gauge',
       dat_connections: 'gauge',
       dat_connections_opened_total: 'counter',
+      dat_connections_used_ratio: 'gauge',
       dat_deliveries_conflated_total: 'counter',
       dat_deliveries_dropped_total: 'counter',
       dat_deliveries_total: 'counter',
@@ -256,6 +257,7 @@ describe('GET /metrics', () => {
     const hub = await fakeHub();
     hub.worker.cells[Counter.loopLagSeconds] = 0.125;
     const families = await scrape(hub);
+    expect(families.get('dat_connections_used_ratio')?.samples).toMatchObject([{ value: 0.25 }]);
     expect(by('ring', families.get('dat_ring_used_ratio'))).toEqual({ 'main-to-owner': 0.25 });
     expect(by('thread', families.get('dat_event_loop_lag_seconds'))).toEqual({ main: 0, 'fanout-0': 0.125 });
     expect(by('role', families.get('dat_worker_restarts_total'))).toEqual({ owner: 0, ingest: 0, fanout: 2 });
@@ -288,6 +290,16 @@ describe('GET /metrics', () => {
     });
     const written = after.get('dat_snapshot_written_timestamp_seconds');
     expect(written).toMatchObject({ type: 'gauge', samples: [{ value: 1_764_000_000.5 }] });
+  });
+
+  it('tells when the certificate expires, where there is one', async () => {
+    const name = 'dat_tls_certificate_expires_timestamp_seconds';
+    expect((await scrape(await fakeHub())).has(name)).toBe(false);
+    const hub = await fakeHub({ deps: { certificateExpiresAtMs: () => 1_764_000_000_500 } });
+    expect((await scrape(hub)).get(name)).toMatchObject({
+      type: 'gauge',
+      samples: [{ value: 1_764_000_000.5 }],
+    });
   });
 
   it('tells whether the hub admits new peers, as /readyz does', async () => {
