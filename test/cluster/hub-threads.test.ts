@@ -65,8 +65,8 @@ suite('a hub of a cluster', () => {
     await subscriber.subscribe('dev-1');
     await device.message('before');
     expect(await subscriber.event('dev-1')).toMatchObject({ data: 'before' });
-    const claimsOf = async ({ admin: ask }: Node) =>
-      new Metrics((await ask('GET', '/metrics')).text).value('dat_cluster_claims_total');
+    const claimsOf = async (node: Node) =>
+      new Metrics((await node.admin('GET', '/metrics')).text).value('dat_cluster_claims_total');
     const claimed = await claimsOf(a);
     expect(claimed).toBeGreaterThan(0);
     for (const node of [a, b]) {
