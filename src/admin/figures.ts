@@ -62,7 +62,7 @@ export interface Figures extends Totals {
   /** Open MQTT connections, and what MQTT clients were not allowed. */
   readonly mqtt: {
     readonly connections: number;
-    readonly refused: Readonly<Record<'malformed' | 'foreign_topic' | 'event', number>>;
+    readonly refused: Readonly<Record<'connect' | 'malformed' | 'foreign_topic' | 'event', number>>;
   };
   /** Refused frames by error code. */
   readonly refusals: readonly (readonly [code: string, count: number])[];
@@ -164,6 +164,7 @@ export function collectFigures(deps: AdminDeps, link?: LinkFigures): Figures {
     mqtt: {
       connections: count('mqttConnections'),
       refused: {
+        connect: count('mqttRefusedConnects'),
         malformed: count('mqttMalformed'),
         foreign_topic: count('mqttForeignTopics'),
         event: count('mqttRefusedEvents'),

@@ -109,6 +109,7 @@ const rates = z
     skipped: perSecond,
     deliveries: perSecond,
     dropped: z.record(z.string(), perSecond).describe('By reason, as in dat_deliveries_dropped_total'),
+    droppedEvents: perSecond.describe('For all reasons but subscriber_rate, which counts frames'),
     refusedFrames: perSecond,
   })
   .nullable()

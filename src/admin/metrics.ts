@@ -44,8 +44,8 @@ function connectionFamilies(figures: Figures): string[] {
     counter('dat_connections_opened_total', 'Peers that connected, by role.', labelled('role', opened)),
     counter(
       'dat_mqtt_refused_total',
-      'MQTT packets that ended their connection as malformed, PUBLISH packets to foreign topics, and events refused ' +
-        'without an answer.',
+      'CONNECT packets refused for what they ask, packets that ended their connection as malformed, PUBLISH packets to ' +
+        'foreign topics, and events refused without an answer.',
       labelled('reason', mqtt.refused),
     ),
     counter(

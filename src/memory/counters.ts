@@ -52,6 +52,7 @@ const names = [
   'mqttSessions', // gauge: roles that they have; these count as connections of devices and subscribers too
   'mqttMalformed', // packets that MQTT does not allow, each of which ends its connection
   'mqttForeignTopics', // PUBLISH packets to topics that are not the client's
+  'mqttRefusedConnects', // CONNECT packets refused for what they ask, beside those that admission refused
   'mqttRefusedEvents', // events that were refused and whose client could not be told
   'laggingSubscribers', // gauge
   'queuedBytes', // gauge: what waited for all subscribers when it was last looked at

@@ -49,9 +49,11 @@ describe('GET /metrics', () => {
     count(hub, 'mqttConnections', 1, 2);
     count(hub, 'mqttMalformed', 3, 4);
     count(hub, 'mqttForeignTopics', 0, 5);
+    count(hub, 'mqttRefusedConnects', 6, 0);
     const families = await scrape(hub);
     expect(families.get('dat_mqtt_connections')?.samples).toMatchObject([{ value: 3 }]);
     expect(by('reason', families.get('dat_mqtt_refused_total'))).toEqual({
+      connect: 6,
       malformed: 7,
       foreign_topic: 5,
       event: 0,

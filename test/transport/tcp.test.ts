@@ -68,7 +68,7 @@ async function listening(
   tls?: Parameters<typeof listenTcp>[0],
 ): Promise<Listener> {
   const arrivals = roomForAll();
-  const all = { firstBytesMsMax: 10_000, queueBytesMax: 0, arrivals, handlers, ...options };
+  const all = { firstBytesMsMax: 10_000, silent() {}, queueBytesMax: 0, arrivals, handlers, ...options };
   const listener = await listenTcp(tls, '127.0.0.1', 0, all);
   onTestFinished(() => listener.close());
   return listener;
@@ -170,7 +170,11 @@ describe('a TCP connection', () => {
 
   it('is dropped if the peer sends nothing', async () => {
     const handlers = new Handlers();
-    const listener = await listening(handlers, { firstBytesMsMax: 200 });
+    const told: string[] = [];
+    const listener = await listening(handlers, {
+      firstBytesMsMax: 200,
+      silent: () => void told.push('silent'),
+    });
     const [silent, speaking] = [await clientOf(listener), await clientOf(listener)];
     speaking.socket.write('x');
     await once(silent.socket, 'close');
@@ -178,6 +182,7 @@ describe('a TCP connection', () => {
     await new Promise((resolve) => setTimeout(resolve, 300));
     expect(handlers.events.filter((event) => event.startsWith('close'))).toHaveLength(1);
     expect(speaking.socket.destroyed).toBe(false);
+    expect(told).toEqual(['silent']);
   });
 
   it('can be refused, synchronously or later', async () => {
@@ -287,6 +292,7 @@ describe('the listener', () => {
     const { port } = await listening(new Handlers());
     const options = {
       firstBytesMsMax: 1000,
+      silent() {},
       queueBytesMax: 0,
       arrivals: roomForAll(),
       handlers: new Handlers(),

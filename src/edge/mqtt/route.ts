@@ -2,7 +2,7 @@
 import type { Admission } from '../../access/admission.ts';
 import type { Upgrades } from '../../access/upgrades.ts';
 import { TRANSPORT_FRAME_FACTOR } from '../../limits.ts';
-import type { Counters } from '../../memory/counters.ts';
+import { Counter, type Counters } from '../../memory/counters.ts';
 import type { Arrivals } from '../../transport/arrivals.ts';
 import type { TcpOptions } from '../../transport/tcp.ts';
 import type {
@@ -60,6 +60,7 @@ export class MqttRoute implements ListenerHandlers<MqttPeer> {
   tcp(arrivals: Arrivals): TcpOptions<MqttPeer> {
     return {
       firstBytesMsMax: CONNECT_MS_MAX,
+      silent: () => this.#deps.counters.add(Counter.upgradesTimeout),
       queueBytesMax: this.#deps.edge.queueLimits.transportBytesMax,
       arrivals,
       handlers: this.#contained(),
