@@ -79,7 +79,8 @@ export function adminDeps(base: HubBase, started: Started, parts: AdminParts): A
   const { owner, rules, snapshots, ownerAway } = started;
   const { figures, slow, overload, webhooks, health, cluster, progress } = parts;
   return {
-    ...figures,
+    threads: [...figures.threads, ...base.fronts.figures],
+    rings: figures.rings,
     version: packageVersion(),
     transport: base.transport.name,
     fanoutWorkers: base.counts.fanout,
@@ -95,7 +96,10 @@ export function adminDeps(base: HubBase, started: Started, parts: AdminParts): A
       fanout: progress.threads?.restartsOf('fanout') ?? 0,
       ...(base.fronts.isPrepared && { tls: base.fronts.restarts }),
       ...(cluster && { cluster: cluster.restarts }),
+      ...(webhooks && { webhooks: webhooks.restarts }),
     }),
+    certificateExpiresAtMs: () => base.reloader.tls?.expiresAtMs,
+    connectionsUsedRatio: () => main.admission.state.usedRatio,
     notReady: () => {
       if (progress.isDraining) return 'draining';
       if (!progress.isJoined) return 'the hub is joining its cluster';

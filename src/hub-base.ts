@@ -1,12 +1,10 @@
 /** What a hub is built on: its keys, its transport, its memory, and main's edge. */
 import { availableParallelism } from 'node:os';
 import type { Logger } from 'pino';
-import { refusalCounters } from './access/admission.ts';
 import { readTokenConfig, type TokenConfig } from './access/keys.ts';
 import { type FileBudget, fileBudget } from './access/open-files.ts';
 import { systemClock } from './clock.ts';
 import { type AttachedEdge, attachEdge } from './edge/attach.ts';
-import { Counter } from './memory/counters.ts';
 import { LISTENERS } from './records/commands.ts';
 import { Reloader, type ReloadSource } from './reload.ts';
 import { setUwsEnvironment } from './settings/uws-environment.ts';
@@ -130,7 +128,6 @@ export async function layBase(
       count: fronted,
       admission: memory.admission,
       crashes,
-      dropped: (why, count) => main.counters.add(Counter[refusalCounters[why]], count),
       restarting: (thread, failure) =>
         logger.error({ err: failure, thread }, 'a thread died; another takes its place'),
       failed,

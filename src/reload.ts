@@ -36,6 +36,12 @@ export interface Reloaded {
   readonly tokens: TokenConfig | undefined;
 }
 
+/** Read and checked. */
+interface Prepared {
+  readonly answer: ReloadAnswer;
+  readonly reloaded: Reloaded;
+}
+
 export interface ReloaderDeps {
   /** In force. A reload changes them in place: whoever holds them reads the new ones. */
   readonly settings: Settings;
@@ -51,6 +57,8 @@ export class Reloader {
   readonly #followers: ((reloaded: Reloaded) => unknown)[] = [];
   #tls: Tls | undefined;
   #tokens: TokenConfig | undefined;
+  /** A reload that some parts of the hub may not have taken: the next one gives it to all of them again. */
+  #unfinished: Prepared | undefined;
   /** Reloads wait for each other. */
   #last: Promise<unknown> = Promise.resolve();
 
@@ -58,6 +66,11 @@ export class Reloader {
     this.#deps = deps;
     this.#tls = deps.tls;
     this.#tokens = deps.tokens;
+  }
+
+  /** In force: what listeners show; undefined: the hub ends no TLS. */
+  get tls(): Tls | undefined {
+    return this.#tls;
   }
 
   /** Those in force, for a thread that starts. */
@@ -81,24 +94,37 @@ export class Reloader {
   }
 
   async #reload(): Promise<ReloadAnswer> {
-    const { logger } = this.#deps;
+    const { settings, logger } = this.#deps;
+    const prepared = this.#prepareOrRefuse();
+    const { answer, reloaded } = prepared;
+    Object.assign(settings, reloaded.settings);
+    this.#tls = reloaded.tls ?? this.#tls;
+    this.#tokens = reloaded.tokens ?? this.#tokens;
+    this.#unfinished = prepared;
+    try {
+      for (const follow of this.#followers) await follow(reloaded);
+    } catch (error) {
+      const message = 'a reload failed on its way: some threads may have the old settings; reload again';
+      logger.error({ err: error }, message);
+      throw error;
+    }
+    this.#unfinished = undefined;
+    logger.info(answer, 'reloaded');
+    return answer;
+  }
+
+  #prepareOrRefuse(): Prepared {
     try {
       // In a cluster that is away a start may take long. What is not there yet would have the old keys and certificate.
       if (this.#followers.length === 0) throw new Error('the hub is still starting; ask again');
-      const { answer, reloaded } = this.#prepare();
-      Object.assign(this.#deps.settings, reloaded.settings);
-      this.#tls = reloaded.tls ?? this.#tls;
-      this.#tokens = reloaded.tokens ?? this.#tokens;
-      for (const follow of this.#followers) await follow(reloaded);
-      logger.info(answer, 'reloaded');
-      return answer;
+      return this.#prepare();
     } catch (error) {
-      logger.error({ err: error }, 'a reload was refused; nothing has changed');
+      this.#deps.logger.error({ err: error }, 'a reload was refused; nothing has changed');
       throw error;
     }
   }
 
-  #prepare(): { answer: ReloadAnswer; reloaded: Reloaded } {
+  #prepare(): Prepared {
     const { settings: inForce, load, readFile } = this.#deps;
     const { settings: loaded, problems, rulesBrokenBy } = load();
     const plan = planReload(inForce, loaded);
@@ -109,7 +135,8 @@ export class Reloader {
     const tokens = refusing(() => readTokenConfig(plan.settings, readFile));
     const otherTls = tls?.cert !== this.#tls?.cert || tls?.key !== this.#tls?.key;
     const otherTokens = JSON.stringify(tokens) !== JSON.stringify(this.#tokens);
-    const changed = new Set(plan.changed);
+    const unfinished = this.#unfinished;
+    const changed = new Set([...(unfinished?.answer.changed ?? []), ...plan.changed]);
     if (tls?.cert !== this.#tls?.cert) changed.add('tlsCertFile');
     if (tls?.key !== this.#tls?.key) changed.add('tlsKeyFile');
     if (tokens?.publicKey !== this.#tokens?.publicKey) changed.add('authJwtPublicKeyFile');
@@ -117,9 +144,9 @@ export class Reloader {
     return {
       answer: { changed: [...changed], needRestart: plan.needRestart },
       reloaded: {
-        settings: pick(plan.settings, plan.changed),
-        tls: isAnother ? tls : undefined,
-        tokens: otherTokens ? tokens : undefined,
+        settings: { ...unfinished?.reloaded.settings, ...pick(plan.settings, plan.changed) },
+        tls: isAnother ? tls : unfinished?.reloaded.tls,
+        tokens: otherTokens ? tokens : unfinished?.reloaded.tokens,
       },
     };
   }

@@ -115,6 +115,7 @@ async function serve(way: Way): Promise<void> {
     way === 'tcp'
       ? await listenTcp(undefined, '127.0.0.1', 0, {
           firstBytesMsMax: 10_000,
+          silent() {},
           queueBytesMax: 0,
           arrivals,
           handlers,

@@ -4,7 +4,6 @@ import { isInCluster } from './cluster.tsx';
 import { bytes, integer, milliseconds, percent, rate, span } from './format.ts';
 import type { LiveFigures, LiveState } from './live.ts';
 import type { Route } from './route.ts';
-import { droppedOf } from './series.ts';
 import { applyTheme, storedTheme, type Theme, themes } from './theme.ts';
 import { storedToken } from './token.ts';
 
@@ -78,7 +77,7 @@ function Figures({ figures }: { figures: LiveFigures | undefined }) {
   const received =
     rates === null ? null : rates.received.message + rates.received.status + rates.received.pong;
   const known = devices.online + devices.stale + devices.offline;
-  const dropped = rates === null ? null : droppedOf(rates);
+  const dropped = rates?.droppedEvents ?? null;
   const items: readonly (readonly [
     name: string,
     value: string,

@@ -29,11 +29,6 @@ export const SAMPLES_MAX = 3600;
 /** Figures come once a second: with more between two samples some are missing. */
 const GAP_MS = 3500;
 
-/** Events per second that somebody did not get, for whatever reason. */
-export function droppedOf(rates: NonNullable<LiveFigures['rates']>): number {
-  return Object.values(rates.dropped).reduce((sum, value) => sum + value, 0);
-}
-
 export function sampleOf({ at, rates, latency, connections }: LiveFigures): Sample {
   return {
     at,
@@ -42,7 +37,7 @@ export function sampleOf({ at, rates, latency, connections }: LiveFigures): Samp
     pong: rates?.received.pong ?? null,
     skipped: rates?.skipped ?? null,
     deliveries: rates?.deliveries ?? null,
-    dropped: rates === null ? null : droppedOf(rates),
+    dropped: rates?.droppedEvents ?? null,
     p50: latency.p50Seconds,
     p90: latency.p90Seconds,
     p99: latency.p99Seconds,

@@ -53,6 +53,11 @@ export class AdmissionState {
     return this.#connectionsMax === 0 || this.open < this.#connectionsMax;
   }
 
+  /** Of the connections that there may be; 0 without a limit. */
+  get usedRatio(): number {
+    return this.#connectionsMax === 0 ? 0 : this.open / this.#connectionsMax;
+  }
+
   isOverloaded(): boolean {
     return Atomics.load(this.#overload, 0) === 1;
   }

@@ -34,6 +34,10 @@ export interface AdminDeps {
   readonly rings: readonly RingFigures[];
   /** Restarts so far by role. */
   workerRestarts(): RestartCounts;
+  /** Wall clock, ms; undefined: the listeners show no certificate. */
+  certificateExpiresAtMs(): number | undefined;
+  /** Used share of the connections that the hub may have; 0 without a limit. */
+  connectionsUsedRatio(): number;
   /** Why the hub takes no new peers now, or undefined when it does. */
   notReady(): string | undefined;
   /** Why the process should be started again, or undefined while its threads run. */

@@ -49,10 +49,20 @@ export interface Figures extends Totals {
   readonly transport: string;
   /** Subscribers closed as slow so far, by what was too much. */
   readonly slowCloses: Readonly<Record<'queue' | 'time' | 'budget', number>>;
+  /** Wall clock, ms; undefined without a certificate. */
+  readonly certificateExpiresAtMs: number | undefined;
+  /** Used share of the connections that there may be; 0 without a limit. */
+  readonly connectionsUsedRatio: number;
+  /** Devices that gateways speak for. */
+  readonly gatewayDevices: number;
+  /** Events that newer ones replaced for subscribers at a pace. */
+  readonly conflated: number;
+  /** Why the hub admits no new peers; undefined: it does. */
+  readonly notReady: string | undefined;
   /** Open MQTT connections, and what MQTT clients were not allowed. */
   readonly mqtt: {
     readonly connections: number;
-    readonly refused: Readonly<Record<'malformed' | 'foreign_topic' | 'event', number>>;
+    readonly refused: Readonly<Record<'connect' | 'malformed' | 'foreign_topic' | 'event', number>>;
   };
   /** Refused frames by error code. */
   readonly refusals: readonly (readonly [code: string, count: number])[];
@@ -72,13 +82,15 @@ export interface Figures extends Totals {
   readonly webhooks: WebhookFigures | undefined;
   /** Undefined when no snapshots are written. */
   readonly snapshots: SnapshotFigures | undefined;
-  /** Undefined without a cluster, and before its link has answered. */
+  /** Undefined without a cluster. */
   readonly cluster: (LinkFigures & { readonly connected: boolean }) | undefined;
 }
 
 export interface ThreadReading {
   readonly thread: string;
   readonly loopLagSeconds: number;
+  /** Sockets. */
+  readonly connections: number;
   readonly counters: Readonly<Record<CounterName, number>>;
 }
 
@@ -144,9 +156,15 @@ export function collectFigures(deps: AdminDeps, link?: LinkFigures): Figures {
       time: count('closedLagging'),
       budget: count('closedOverBudget'),
     },
+    certificateExpiresAtMs: deps.certificateExpiresAtMs(),
+    connectionsUsedRatio: deps.connectionsUsedRatio(),
+    gatewayDevices: count('gatewayDevices'),
+    conflated: count('conflated'),
+    notReady: deps.notReady(),
     mqtt: {
       connections: count('mqttConnections'),
       refused: {
+        connect: count('mqttRefusedConnects'),
         malformed: count('mqttMalformed'),
         foreign_topic: count('mqttForeignTopics'),
         event: count('mqttRefusedEvents'),
@@ -171,6 +189,7 @@ export function collectFigures(deps: AdminDeps, link?: LinkFigures): Figures {
     threads: deps.threads.map(({ thread, counters }) => ({
       thread,
       loopLagSeconds: loopLagOf(deps, thread, counters),
+      connections: counters.connections,
       counters: readCounters(counters),
     })),
     rings: deps.rings.map((ring) => ({ ring: ring.ring, usedRatio: ring.usedRatio() })),

@@ -92,14 +92,14 @@ export class KeptFigures {
 
   #between(from: Look, to: Look): Readonly<Record<KeptSeries, number | null>> {
     const { figures } = to;
-    const { received, skipped, deliveries, dropped, refusedFrames } = ratesBetween(from, to);
+    const { received, skipped, deliveries, droppedEvents, refusedFrames } = ratesBetween(from, to);
     return {
       receivedMessage: received.message,
       receivedStatus: received.status,
       receivedPong: received.pong,
       skipped,
       deliveries,
-      dropped: Object.values(dropped).reduce((sum, rate) => sum + rate, 0),
+      dropped: droppedEvents,
       refusedFrames,
       bytesReceived: perSecond(from, to, (look) => look.figures.bytes.received),
       bytesSent: perSecond(from, to, (look) => look.figures.bytes.sent),

@@ -46,14 +46,14 @@ export class LiveSampler {
   }
 
   #state(figures: Figures): Omit<LiveFigures, 'rates' | 'latency' | 'threads' | 'busiest' | 'process'> {
-    const { clock, startedAtMs, notReady, slowSubscribers } = this.#deps;
+    const { clock, startedAtMs, slowSubscribers } = this.#deps;
     const { capacity, disconnects } = figures;
     return {
       at: clock.wallNow(),
       startedAt: startedAtMs,
       version: figures.version,
       transport: figures.transport,
-      notReady: notReady() ?? null,
+      notReady: figures.notReady ?? null,
       devices: figures.devices,
       subscriptions: figures.subscriptions,
       connections: figures.connections,
@@ -86,7 +86,7 @@ function seen(disconnects: Figures['disconnects'], role: PeerRole): Record<strin
 }
 
 function threadsBetween(from: Look<Figures> | undefined, to: Look<Figures>): LiveFigures['threads'] {
-  return to.figures.threads.map(({ thread, loopLagSeconds, counters }, index) => {
+  return to.figures.threads.map(({ thread, loopLagSeconds, connections }, index) => {
     const rate = (...names: readonly CounterName[]): number | null => {
       if (from === undefined) return null;
       return perSecond(from, to, ({ figures }) =>
@@ -96,7 +96,7 @@ function threadsBetween(from: Look<Figures> | undefined, to: Look<Figures>): Liv
     return {
       thread,
       loopLagSeconds,
-      connections: counters.deviceConnections + counters.subscriberConnections + counters.gatewayConnections,
+      connections,
       receivedPerSecond: rate('receivedPong', 'receivedMessage', 'receivedStatus'),
       recordsPerSecond: rate('records'),
       deliveriesPerSecond: rate('deliveries'),

@@ -15,7 +15,8 @@ import {
 import { ID_ACCEPTED, isId, isIdPrefix } from '../wire/id.ts';
 import { LIVE_STREAM_HEADER } from './live-names.ts';
 import { listColumns } from './live-order.ts';
-import { count, deviceEntry, fields, id, tablesAndThreads, wholeNumber } from './schemas.ts';
+import { count, deviceEntry, fields, id, wholeNumber } from './schemas.ts';
+import { tablesAndThreads } from './stats-schemas.ts';
 
 /** Ids in a query. */
 function idList(max: number) {
@@ -98,6 +99,7 @@ const rates = z
     skipped: perSecond,
     deliveries: perSecond,
     dropped: z.record(z.string(), perSecond).describe('By reason, as in dat_deliveries_dropped_total'),
+    droppedEvents: perSecond.describe('For all reasons but subscriber_rate, which counts frames'),
     refusedFrames: perSecond,
   })
   .nullable()

@@ -55,6 +55,10 @@ export function perSecond<Figures extends Totals>(
 export function ratesBetween(from: Look, to: Look): NonNullable<LiveFigures['rates']> {
   const rate = (read: (totals: Totals) => number) => perSecond(from, to, (look) => read(look.figures));
   const reasons = Object.keys(to.figures.dropped) as (keyof Totals['dropped'])[];
+  const dropped = Object.fromEntries(
+    reasons.map((reason) => [reason, rate(({ dropped }) => dropped[reason])]),
+  );
+  const { subscriber_rate: _, ...ofEvents } = dropped;
   return {
     received: {
       pong: rate(({ received }) => received.pong),
@@ -63,7 +67,8 @@ export function ratesBetween(from: Look, to: Look): NonNullable<LiveFigures['rat
     },
     skipped: rate(({ skipped }) => skipped),
     deliveries: rate(({ deliveries }) => deliveries),
-    dropped: Object.fromEntries(reasons.map((reason) => [reason, rate(({ dropped }) => dropped[reason])])),
+    dropped,
+    droppedEvents: Object.values(ofEvents).reduce((sum, each) => sum + each, 0),
     refusedFrames: rate(({ refusedFrames }) => refusedFrames),
   };
 }

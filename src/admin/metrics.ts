@@ -21,27 +21,36 @@ export function renderMetrics(figures: Figures, process: ProcessFigures): string
   ].join('');
 }
 
-function connectionFamilies({ connections, mqtt, opened, refusedUpgrades, disconnects }: Figures): string[] {
+function connectionFamilies(figures: Figures): string[] {
+  const { notReady, connections, connectionsUsedRatio, gatewayDevices, mqtt } = figures;
+  const { opened, refusedUpgrades, disconnects } = figures;
   const closes = Object.entries(disconnects).flatMap(([role, codes]) =>
     codes.map(([code, count]): Sample => [{ role, code }, count]),
   );
   return [
+    gauge('dat_ready', '1 while the hub admits new peers, as /readyz says.', notReady === undefined ? 1 : 0),
     gauge(
       'dat_connections',
       'Peers connected, by role. An MQTT client may have both roles, or none yet.',
       labelled('role', connections),
     ),
+    gauge(
+      'dat_connections_used_ratio',
+      'Used share of the connections that the hub may have, DAT_MAX_CONNECTIONS; 0 without a limit.',
+      connectionsUsedRatio,
+    ),
+    gauge('dat_gateway_devices', 'Devices that gateways speak for.', gatewayDevices),
     gauge('dat_mqtt_connections', 'Open MQTT connections.', mqtt.connections),
     counter('dat_connections_opened_total', 'Peers that connected, by role.', labelled('role', opened)),
     counter(
       'dat_mqtt_refused_total',
-      'MQTT packets that ended their connection as malformed, PUBLISH packets to foreign topics, and events refused ' +
-        'without an answer.',
+      'CONNECT packets refused for what they ask, packets that ended their connection as malformed, PUBLISH packets to ' +
+        'foreign topics, and events refused without an answer.',
       labelled('reason', mqtt.refused),
     ),
     counter(
       'dat_upgrades_refused_total',
-      'Upgrades refused, by reason.',
+      'Upgrades and MQTT CONNECTs refused, by reason.',
       labelled('reason', refusedUpgrades),
     ),
     counter('dat_disconnects_total', 'Ended connections, by close code.', closes),
@@ -87,7 +96,11 @@ function frameFamilies({ received, skipped, bytes, refusals, failedFrames }: Fig
       'Frames from peers that were answered with an error, by code.',
       labelled('code', refusals),
     ),
-    counter('dat_frames_failed_total', 'Frames that hit a bug in the hub.', failedFrames),
+    counter(
+      'dat_frames_failed_total',
+      'Frames, and beginnings and ends of connections, that hit a bug in the hub.',
+      failedFrames,
+    ),
   ];
 }
 
@@ -96,8 +109,14 @@ function deliveryFamilies(figures: Figures): string[] {
   return [
     counter('dat_deliveries_total', 'Events sent, counted once per subscriber.', figures.deliveries),
     counter(
+      'dat_deliveries_conflated_total',
+      'Events that a newer one replaced for a subscriber at a pace, counted once per subscriber.',
+      figures.conflated,
+    ),
+    counter(
       'dat_deliveries_dropped_total',
-      'Events not delivered, by reason.',
+      'Events not delivered, by reason: lagging and slow once per subscriber, fanout_full once per thread. ' +
+        'subscriber_rate are frames of subscribers over their rate.',
       labelled('reason', figures.dropped),
     ),
     gauge(
@@ -141,11 +160,18 @@ function historyFamilies({ history }: Figures): string[] {
 /** Only where snapshots are written; the time only once there is one, so that no alert takes 0 for very old. */
 function snapshotFamilies({ snapshots }: Figures): string[] {
   if (snapshots === undefined) return [];
-  const { failures, writtenAtMs } = snapshots;
-  const failed = counter('dat_snapshot_failures_total', 'Snapshots that could not be written.', failures);
-  if (writtenAtMs === undefined) return [failed];
+  const { failures, writtenAtMs, intervalMs } = snapshots;
+  const all = [
+    counter('dat_snapshot_failures_total', 'Snapshots that could not be written.', failures),
+    gauge(
+      'dat_snapshot_interval_seconds',
+      'From the start of one snapshot to the next; 0: none until the end.',
+      intervalMs / 1e3,
+    ),
+  ];
+  if (writtenAtMs === undefined) return all;
   const help = 'Unix time when the newest snapshot was started.';
-  return [failed, gauge('dat_snapshot_written_timestamp_seconds', help, writtenAtMs / 1e3)];
+  return [...all, gauge('dat_snapshot_written_timestamp_seconds', help, writtenAtMs / 1e3)];
 }
 
 /** Counters of the cluster link: name of the metric and what it says. */
@@ -221,11 +247,19 @@ function webhookFamilies({ webhooks }: Figures): string[] {
   ];
 }
 
-function processFamilies({ version, transport }: Figures, process: ProcessFigures): string[] {
+function processFamilies(figures: Figures, process: ProcessFigures): string[] {
+  const { version, transport, certificateExpiresAtMs } = figures;
   const { openDescriptors, descriptorsMax } = process;
   const build = { version, node: process.nodeVersion, transport };
   return [
     gauge('dat_build_info', 'What is running; always 1.', [[build, 1]]),
+    ...known(certificateExpiresAtMs, (ms) =>
+      gauge(
+        'dat_tls_certificate_expires_timestamp_seconds',
+        'Unix time when the certificate of the listeners expires.',
+        ms / 1e3,
+      ),
+    ),
     counter('dat_log_lines_lost_total', 'Log lines that could not be written.', process.lostLogLines),
     gauge('process_resident_memory_bytes', 'Resident memory of the process.', process.residentBytes),
     counter('process_cpu_seconds_total', 'User and system CPU time of the process.', process.cpuSeconds),
@@ -239,7 +273,7 @@ function processFamilies({ version, transport }: Figures, process: ProcessFigure
   ];
 }
 
-/** A figure that not every system tells. */
+/** A figure that not every system, or hub, tells. */
 function known(value: number | undefined, render: (value: number) => string): string[] {
   return value === undefined ? [] : [render(value)];
 }

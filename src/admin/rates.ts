@@ -1,7 +1,7 @@
 /** How fast things happen: the difference between now and a look of some seconds ago. */
 import type { Totals } from './figures.ts';
 import type { Look } from './looks.ts';
-import type { Stats } from './schemas.ts';
+import type { Stats } from './stats-schemas.ts';
 
 /** The window, in looks: long enough to smooth bursts, short enough that an operator sees a change at once. */
 const LOOKS_MAX = 10;

@@ -10,8 +10,8 @@ import { renderMetrics } from './metrics.ts';
 import { processFigures } from './process-figures.ts';
 import { METRICS_CONTENT_TYPE } from './prometheus-text.ts';
 import type { RecentRates } from './rates.ts';
-import { answers, answersIn, noQuery, type Stats, stats } from './schemas.ts';
-import { keptFigures, keptFiguresQuery } from './stats-schemas.ts';
+import { answers, answersIn, noQuery } from './schemas.ts';
+import { keptFigures, keptFiguresQuery, type Stats, stats } from './stats-schemas.ts';
 
 /** `/metrics` and `/v1/stats`. */
 export function statsRoutes(app: AdminApp, deps: AdminDeps, rates: RecentRates, kept: KeptFigures): void {

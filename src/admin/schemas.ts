@@ -280,7 +280,7 @@ export const clusterAnswer = z.object({
       id: z.string(),
       version: z.string(),
       started: wallMs,
-      devices: count.describe('Connected to it'),
+      devices: count.describe('Connected to it, those behind gateways among them'),
       subscribers: count.describe('Connected to it'),
       eventsPerSecond: z.number(),
       draining: z.boolean(),
@@ -311,68 +311,6 @@ export const unhealthy = z.object({
   reason: z.string(),
   error: problem,
 });
-
-const numbers = z.record(z.string(), z.number());
-const percentile = z
-  .number()
-  .nullable()
-  .describe('Upper bound of its histogram bucket; null without events, or above the last bound');
-const usage = z.object({ used: count, capacity: count, usedRatio: z.number() });
-/** How full the tables are, and how often threads were replaced: in the stats and in the live figures. */
-export const tablesAndThreads = {
-  capacity: z.object({ devices: usage, subscribers: usage, subscriptions: usage }),
-  workerRestarts: z.object({
-    owner: count,
-    ingest: count,
-    fanout: count,
-    tls: count.optional(),
-    cluster: count.optional(),
-  }),
-};
-
-export const stats = z.object({
-  version: z.string(),
-  transport: z.string(),
-  uptimeSeconds: z.number(),
-  fanoutWorkers: count,
-  ingestWorkers: count.describe('0: the main thread holds the devices'),
-  devices: z.object({ online: count, stale: count, offline: count }),
-  subscriptions: z.object({ allow: count, active: count, inactive: count, deny: count }),
-  connections: z.object({ device: count, subscriber: count, gateway: count }),
-  totals: z.object({
-    received: z.object({ pong: count, message: count, status: count }),
-    skipped: count,
-    deliveries: count,
-    dropped: z.object({
-      ingest_full: count,
-      fanout_full: count,
-      lagging: count,
-      slow: count,
-      rate: count,
-      subscriber_rate: count,
-      owner_restart: count,
-      replaced: count,
-    }),
-    slowCloses: z.object({ queue: count, time: count, budget: count }),
-    refusedFrames: count,
-  }),
-  sendQueues: z.object({
-    lagging: count.describe('Slow subscribers: their send queue is over the limit'),
-    bytes: count.describe('Bytes in all send queues, as of the last check'),
-  }),
-  rates: z.object({
-    windowSeconds: z.number(),
-    eventsPerSecond: z.number(),
-    deliveriesPerSecond: z.number(),
-  }),
-  latency: z
-    .object({ count, p50Seconds: percentile, p99Seconds: percentile })
-    .describe('Receive to send, since start'),
-  threads: z.array(z.object({ thread: z.string(), loopLagSeconds: z.number(), counters: numbers })),
-  rings: z.array(z.object({ ring: z.string(), usedRatio: z.number() })),
-  ...tablesAndThreads,
-});
-export type Stats = z.infer<typeof stats>;
 
 /** Of every guarded route. `unavailable`: the keys for tokens, the owner or another node cannot be had now. */
 const ofAll = ['bad_request', 'unauthorized', 'forbidden', 'internal', 'unavailable'] as const;

@@ -320,7 +320,7 @@ export class HubHost implements ClusterHost {
 
   figures(): HostFigures {
     return {
-      devices: this.#sum('deviceConnections'),
+      devices: this.#sum('deviceConnections') + this.#sum('gatewayDevices'),
       subscribers: this.#sum('subscriberConnections'),
       eventsPerSecond: this.#rate.perSecond,
       draining: this.#deps.isDraining(),

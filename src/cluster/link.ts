@@ -12,6 +12,7 @@ import {
   type NodeConnectionOptions,
 } from '@nats-io/transport-node';
 import type { Clock } from '../clock.ts';
+import type { LinkCounts } from './figures.ts';
 import type { ClusterHost, OperatorChange } from './host.ts';
 import { BATCH_BYTES, FLUSH_MS, MESSAGE_OVERHEAD_BYTES, NODES_MAX } from './limits.ts';
 import { type ClusterNames, clusterNames, encodeName } from './names.ts';
@@ -46,6 +47,8 @@ export interface LinkOptions {
   readonly isReopened: boolean;
   readonly clock: Clock;
   readonly host: ClusterHost;
+  /** Of the hub since it started: this link goes on counting where the one before it was. */
+  readonly figures: LinkCounts;
   /** What operators have set, as this node knew it before. */
   readonly snapshot: readonly OperatorChange[];
   readonly log: (level: 'info' | 'warn' | 'error', message: string, fields?: object) => void;
@@ -88,8 +91,8 @@ export class ClusterLink {
   private constructor(options: LinkOptions, nats: NatsConnection) {
     this.#options = options;
     this.#nats = nats;
-    const { clock, node, version, timeoutMs, maxMessageBytes, host, cluster, replicas, snapshot, log } =
-      options;
+    const { clock, node, version, timeoutMs, maxMessageBytes, host, figures } = options;
+    const { cluster, replicas, snapshot, log } = options;
     this.#names = clusterNames(cluster);
     this.#ticker = new Ticker(clock, () => this.node.tick());
     this.node = new ClusterNode({
@@ -99,6 +102,7 @@ export class ClusterLink {
       version,
       timeoutMs,
       payloadBytesMax: maxMessageBytes,
+      figures,
       host,
       send: (to, message) => this.#send(this.#mailbox(to), message),
       sendToAll: (message) => this.#send(this.#names.beats, message),
@@ -111,7 +115,7 @@ export class ClusterLink {
       replicas,
       node,
       snapshot,
-      figures: this.node.figures,
+      figures,
       isConnected: () => this.#isConnected,
       apply: (changes, revision) => host.apply(changes, revision),
       obeys: (revision, marker) => this.node.confirms.obeys(revision, marker),

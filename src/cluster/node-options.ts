@@ -1,5 +1,6 @@
 /** What a node of the cluster is given. */
 import type { Clock } from '../clock.ts';
+import type { LinkCounts } from './figures.ts';
 import type { ClusterHost } from './host.ts';
 
 export interface NodeOptions {
@@ -14,6 +15,8 @@ export interface NodeOptions {
   readonly timeoutMs: number;
   /** DAT_MAX_MESSAGE_BYTES. */
   readonly payloadBytesMax: number;
+  /** What this hub has counted so far, and goes on counting; absent: nothing. */
+  readonly figures?: LinkCounts;
   readonly host: ClusterHost;
   /** Hands a message for a node to NATS; it may get lost. */
   readonly send: (node: string, message: Uint8Array) => void;

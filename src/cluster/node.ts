@@ -27,7 +27,7 @@ import { requestNumbers as sessionNumbers } from './request-numbers.ts';
 import { MessageType, readHead, viewsOf } from './wire.ts';
 
 export class ClusterNode {
-  readonly figures: LinkCounts = createLinkCounts();
+  readonly figures: LinkCounts;
   readonly members: Members;
   readonly homes: Homes;
   readonly follows: Follows;
@@ -47,8 +47,8 @@ export class ClusterNode {
 
   constructor(options: NodeOptions) {
     this.#options = options;
-    const { clock, host, node, boot, timeoutMs } = options;
-    const { figures } = this;
+    const { clock, host, node, boot, timeoutMs, figures = createLinkCounts() } = options;
+    this.figures = figures;
     this.members = new Members({
       clock,
       node,

@@ -13,6 +13,7 @@ import { PresenceReader } from '../presence/table.ts';
 import type { HubMemory } from '../supervise/memory.ts';
 import { type Answer, answerTo } from './answers.ts';
 import type { FromLinkCommand, LinkQuestion, ToLinkCommand } from './commands.ts';
+import type { LinkCounts } from './figures.ts';
 import type { CallAnswer, OperatorChange } from './host.ts';
 import { HubHost } from './hub-host.ts';
 import { ClusterLink, type LinkOptions } from './link.ts';
@@ -40,6 +41,8 @@ export interface ClusterTask {
   readonly snapshot: readonly OperatorChange[];
   /** The hub was in the cluster before this thread. */
   readonly wasIn: boolean;
+  /** What the hub had counted before this thread, as far as main knows. */
+  readonly counts: LinkCounts;
   /** Commands from main. */
   readonly port: MessagePort;
   /** The owner rings here. */
@@ -149,7 +152,7 @@ async function keepOpen(task: ClusterTask, parts: Parts, over: Promise<void>): P
 
 /** @throws PayloadTooLarge; and what NATS says when the credentials are wrong */
 function open(
-  { settings, node, version }: ClusterTask,
+  { settings, node, version, counts: figures }: ClusterTask,
   host: HubHost,
   how: Pick<LinkOptions, 'stopped' | 'isReopened' | 'snapshot'>,
   say: (message: FromLinkCommand) => void,
@@ -167,6 +170,7 @@ function open(
     maxMessageBytes: settings.maxMessageBytes,
     clock: systemClock,
     host,
+    figures,
     log: (level, message, fields = {}) => say({ kind: 'log', level, message, fields }),
     connectedChanged: (connected) => say({ kind: 'connected', connected }),
   });

@@ -92,7 +92,7 @@ interface Base {
 export function attachEdge(options: AttachOptions): AttachedEdge {
   const { shared, memory, settings, tokens } = options;
   const counters = new Counters(memory.counters);
-  counters.clearGauges(); // of a thread in whose place this one is
+  counters.takeOver(); // from a thread in whose place this one is
   const journal = new Journal({ clock: systemClock, settings, say: options.journal });
   const admission = new Admission({
     memory: shared.admission,

@@ -18,8 +18,10 @@ export function contained<Session>(
   counters: Counters,
   failed: (failure: Error) => void,
 ): Route<Session> {
-  const answer = (socket: Connection<Session>): void =>
+  const answer = (socket: Connection<Session>): void => {
+    counters.refuse(INTERNAL.code);
     socket.send(problemFrame({ ...INTERNAL, id: '' }), false);
+  };
   return { ...route, handlers: containedHandlers(route.handlers, counters, failed, answer) };
 }
 

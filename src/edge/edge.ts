@@ -100,6 +100,7 @@ export class Edge {
       line,
       clock,
       settings,
+      counters,
       nextSession: this.nextSession,
       chargeConnect: (gateway, now) => this.charge(gateway, CONNECT_COST, now),
       ended: (device) => this.#deviceEnded(device),

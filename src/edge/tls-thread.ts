@@ -4,12 +4,14 @@ import { type AdmissionMemory, AdmissionState } from '../access/admission-state.
 import { type FileBudget, waitingLimits } from '../access/open-files.ts';
 import { systemClock } from '../clock.ts';
 import { networkOf } from '../ip.ts';
-import { LOOK_MS, UPGRADE_MS_MAX } from '../limits.ts';
+import { UPGRADE_MS_MAX } from '../limits.ts';
+import { Counter, Counters } from '../memory/counters.ts';
 import { Heart } from '../memory/heartbeat.ts';
 import { FromFront, type FromFrontCommand, ToFront, type ToFrontCommand } from '../records/commands.ts';
 import { Arrivals } from '../transport/arrivals.ts';
 import type { FrontPlace } from '../transport/tls-end.ts';
 import { type Certificate, openTlsFront, type TlsFront } from '../transport/tls-front.ts';
+import { startEdgeTimers } from './edge-timers.ts';
 
 export interface TlsThreadOptions {
   readonly place: FrontPlace;
@@ -19,12 +21,10 @@ export interface TlsThreadOptions {
   readonly admission: AdmissionMemory;
   /** By which main notices whether it runs. */
   readonly heartbeat: SharedArrayBuffer;
+  readonly counters: SharedArrayBuffer;
   /** Commands from main. */
   readonly port: MessagePort;
 }
-
-/** How often main is told of those that were dropped. */
-const TOLD_EVERY_MS = 1000;
 
 /**
  * The thread ends when main says close, or when the address cannot be bound.
@@ -32,16 +32,15 @@ const TOLD_EVERY_MS = 1000;
  */
 export async function runTlsThread(options: TlsThreadOptions, open = openTlsFront): Promise<void> {
   const { place, certificate, files, admission, heartbeat, port } = options;
+  const counters = new Counters(options.counters);
+  counters.takeOver(); // from a thread in whose place this one is
   const say = (message: FromFrontCommand): void => port.postMessage(message);
   const state = new AdmissionState(admission, 0);
-  const dropped = { timeout: 0, crowded: 0 };
   const arrivals = new Arrivals({
     limits: { ...waitingLimits(files, state), timeoutMs: UPGRADE_MS_MAX },
     clock: systemClock,
     networkOf,
-    dropped: (why) => {
-      dropped[why] += 1;
-    },
+    dropped: (why) => counters.add(why === 'timeout' ? Counter.upgradesTimeout : Counter.upgradesCrowded),
   });
   let front: TlsFront;
   try {
@@ -51,19 +50,12 @@ export async function runTlsThread(options: TlsThreadOptions, open = openTlsFron
     port.close();
     return;
   }
-  const heart = new Heart(heartbeat, systemClock);
-  const beats = setInterval(() => heart.beat(), LOOK_MS);
-  const reports = setInterval(() => {
-    if (dropped.timeout + dropped.crowded > 0) say({ kind: FromFront.Dropped, ...dropped });
-    dropped.timeout = 0;
-    dropped.crowded = 0;
-  }, TOLD_EVERY_MS);
+  const stopTimers = startEdgeTimers([], counters, new Heart(heartbeat, systemClock), () => {});
   port.on('message', (command: ToFrontCommand) => {
     obey(front, command);
     if (command.kind === ToFront.Certificate) say({ kind: FromFront.Certified });
     if (command.kind !== ToFront.Close) return;
-    clearInterval(beats);
-    clearInterval(reports);
+    stopTimers();
     port.close();
   });
   say({ kind: FromFront.Ready, port: front.port });

@@ -26,6 +26,7 @@ const names = [
   'skipped',
   'unheard', // of those that reached the owner: nobody listened, and no ack was asked for
   'deliveries',
+  'conflated', // events that a newer one replaced, for a subscriber at a pace
   'droppedIngestFull', // events refused because the ring to the owner was full
   'droppedFanoutFull', // events refused because the ring to a fan-out worker was full
   'droppedSlow', // frames that a subscriber over the hard limit of its send queue did not get
@@ -46,10 +47,12 @@ const names = [
   'deviceConnections', // gauge
   'subscriberConnections', // gauge
   'gatewayConnections', // gauge
+  'gatewayDevices', // gauge: devices that gateways speak for
   'mqttConnections', // gauge: whatever they are in the hub
   'mqttSessions', // gauge: roles that they have; these count as connections of devices and subscribers too
   'mqttMalformed', // packets that MQTT does not allow, each of which ends its connection
   'mqttForeignTopics', // PUBLISH packets to topics that are not the client's
+  'mqttRefusedConnects', // CONNECT packets refused for what they ask, beside those that admission refused
   'mqttRefusedEvents', // events that were refused and whose client could not be told
   'laggingSubscribers', // gauge
   'queuedBytes', // gauge: what waited for all subscribers when it was last looked at
@@ -92,10 +95,20 @@ const gauges = [
   'mqttConnections',
   'mqttSessions',
   'gatewayConnections',
+  'gatewayDevices',
   'laggingSubscribers',
   'queuedBytes',
   'loopLagSeconds',
 ] as const satisfies readonly CounterName[];
+
+const connectionsOf = {
+  device: 'deviceConnections',
+  subscriber: 'subscriberConnections',
+  gateway: 'gatewayConnections',
+} as const satisfies Readonly<Record<PeerRole, CounterName>>;
+
+/** Of a connection that ended without a close frame. */
+const CLOSE_LOST = 1006;
 
 const LATENCY_CELL = names.length;
 const DEVICE_CLOSES_CELL = LATENCY_CELL + latencyBoundsSeconds.length + 1;
@@ -152,8 +165,10 @@ export class Counters {
     );
   }
 
-  /** For a thread that takes another's place: that one's gauges count for nothing any more. */
-  clearGauges(): void {
+  /** For a thread that takes another's place: that one's connections are lost, and its gauges count for nothing any more. */
+  takeOver(): void {
+    for (const [role, connections] of Object.entries(connectionsOf))
+      this.disconnect(role as PeerRole, CLOSE_LOST, this.cells[Counter[connections]]!);
     for (const gauge of gauges) this.cells[Counter[gauge]] = 0;
   }
 

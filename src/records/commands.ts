@@ -249,15 +249,13 @@ export type ToFrontCommand =
   | { readonly kind: typeof ToFront.StopAccepting | typeof ToFront.Close };
 
 /** And back. */
-export const FromFront = { Ready: 1, Refused: 2, Dropped: 3, Certified: 4 } as const;
+export const FromFront = { Ready: 1, Refused: 2, Certified: 3 } as const;
 export type FromFrontCommand =
   | { readonly kind: typeof FromFront.Ready; readonly port: number }
   /** It could not listen, and ends. */
   | { readonly kind: typeof FromFront.Refused; readonly message: string }
   /** New connections get the certificate that it was given last. */
-  | { readonly kind: typeof FromFront.Certified }
-  /** Connections that were not answered, since the last of these. */
-  | { readonly kind: typeof FromFront.Dropped; readonly timeout: number; readonly crowded: number };
+  | { readonly kind: typeof FromFront.Certified };
 
 /** Main to the webhook thread. */
 export const ToWebhooks = { Stop: 1, Reload: 2 } as const;

@@ -13,6 +13,7 @@ import type {
   LinkQuestion,
   ToLinkCommand,
 } from '../cluster/commands.ts';
+import { createLinkCounts } from '../cluster/figures.ts';
 import type { CallAnswer } from '../cluster/host.ts';
 import type { ClusterTask } from '../cluster/run.ts';
 import type { Bells } from './bells.ts';
@@ -21,7 +22,7 @@ import type { OwnerThread } from './owner-thread.ts';
 import { Thread } from './thread.ts';
 
 export interface ClusterThreadDeps {
-  readonly task: Omit<ClusterTask, 'port' | 'bell' | 'snapshot' | 'wasIn'>;
+  readonly task: Omit<ClusterTask, 'port' | 'bell' | 'snapshot' | 'wasIn' | 'counts'>;
   /** What operators have set, as this hub knows it. */
   setByOperators(): ClusterTask['snapshot'];
   readonly owner: Pick<OwnerThread, 'setBell' | 'edgeGone'>;
@@ -85,7 +86,7 @@ export class ClusterThread {
   #isConnected = true;
   readonly #joined = joining();
   #wasIn = false;
-  #figures: LinkFigures | undefined;
+  #figures: LinkFigures = { counts: createLinkCounts(), ...ALONE };
 
   private constructor(deps: ClusterThreadDeps) {
     this.#deps = deps;
@@ -138,16 +139,16 @@ export class ClusterThread {
   }
 
   /**
-   * What the link has counted, as of now; when it does not answer soon, as of the last time. Without a link no other node is
-   * there.
+   * What the links of this hub have counted, as of now; when the link does not answer soon, as of the last time. Without a
+   * link no other node is there.
    */
-  async figures(): Promise<LinkFigures | undefined> {
+  async figures(): Promise<LinkFigures> {
     const asked = this.ask<'figures'>({ ask: 'figures' }).then(
       (figures) => {
         this.#figures = figures;
       },
       () => {
-        this.#figures &&= { ...this.#figures, ...ALONE };
+        this.#figures = { ...this.#figures, ...ALONE };
       },
     );
     await Promise.race([asked, sleep(FIGURES_MS)]);
@@ -190,7 +191,9 @@ export class ClusterThread {
       (end) => owner.setBell(task.edge, end),
       (end) => port.postMessage({ kind: 'bell', bell: end } satisfies ToLinkCommand, [end]),
     );
-    return { data: { ...task, snapshot: setByOperators(), wasIn: this.#wasIn, bell }, transfer: [bell] };
+    const { counts } = this.#figures;
+    const data = { ...task, snapshot: setByOperators(), wasIn: this.#wasIn, counts, bell };
+    return { data, transfer: [bell] };
   }
 
   #received(message: FromLinkCommand): void {

@@ -68,6 +68,8 @@ export type RestartCounts = Readonly<Record<'owner' | Exclude<EdgeRole, 'main' |
   readonly tls?: number;
   /** Only where there is a cluster. */
   readonly cluster?: number;
+  /** Only where there are webhooks. */
+  readonly webhooks?: number;
 };
 
 /** What a reload changed. */

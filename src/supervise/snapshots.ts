@@ -20,6 +20,8 @@ export interface SnapshotFigures {
   readonly failures: number;
   /** When the newest snapshot was begun, wall-clock ms; undefined before the first. */
   readonly writtenAtMs: number | undefined;
+  /** Between the beginnings of two, ms; 0: none until the end. */
+  readonly intervalMs: number;
 }
 
 export interface SnapshotSettings {
@@ -93,14 +95,16 @@ export class Snapshots {
   #failures = 0;
   #isLastLost = false;
   #writtenAtMs: number | undefined;
+  #intervalMs: number;
 
   constructor(deps: SnapshotsDeps) {
     this.#deps = deps;
+    this.#intervalMs = deps.settings.snapshotIntervalMs;
     this.#writtenAtMs = deps.writtenAtMs;
   }
 
   figures(): SnapshotFigures {
-    return { failures: this.#failures, writtenAtMs: this.#writtenAtMs };
+    return { failures: this.#failures, writtenAtMs: this.#writtenAtMs, intervalMs: this.#intervalMs };
   }
 
   /**
@@ -116,6 +120,7 @@ export class Snapshots {
   /** Between the beginnings of two snapshots from now on, ms; 0: none until the end. */
   setIntervalMs(intervalMs: number): void {
     clearInterval(this.#timer);
+    this.#intervalMs = intervalMs;
     if (intervalMs > 0) this.#timer = setInterval(() => void this.#begin(), intervalMs);
   }
 

@@ -4,6 +4,7 @@
  */
 import type { AdmissionMemory } from '../access/admission-state.ts';
 import type { FileBudget } from '../access/open-files.ts';
+import { Counters, createCounters } from '../memory/counters.ts';
 import { createHeartbeat } from '../memory/heartbeat.ts';
 import { FromFront, type FromFrontCommand, ToFront, type ToFrontCommand } from '../records/commands.ts';
 import type { Front, FrontPlace } from '../transport/tls-end.ts';
@@ -12,6 +13,7 @@ import { ListenError } from '../transport/transport.ts';
 import type { CrashLimit } from './crash-limit.ts';
 import type { WatchedThread } from './health.ts';
 import { Thread } from './thread.ts';
+import type { ThreadFigures } from './threads.ts';
 
 export interface TlsFrontsDeps {
   /** Shown until `useTls`. */
@@ -22,25 +24,29 @@ export interface TlsFrontsDeps {
   readonly count: number;
   readonly admission: AdmissionMemory;
   readonly crashes: CrashLimit;
-  /** Connections that were dropped before they were answered. */
-  dropped(why: 'timeout' | 'crowded', count: number): void;
   /** A thread died, with its connections, and another is being started. */
   restarting(name: string, failure: Error): void;
   /** The threads died once too often. Called once. */
   failed(failure: Error): void;
 }
 
+/** What a thread shares with main, from its first run to its last. */
+interface FrontMemory extends WatchedThread {
+  readonly counters: SharedArrayBuffer;
+}
+
 export class TlsFronts {
   #deps: TlsFrontsDeps | undefined;
   readonly #threads: FrontThread[] = [];
-  #watched: readonly WatchedThread[] = [];
+  #memories: readonly FrontMemory[] = [];
 
   /** Once, before the first listens. */
   prepare(deps: TlsFrontsDeps): void {
     this.#deps = deps;
-    this.#watched = Array.from({ length: deps.count }, (_, index) => ({
+    this.#memories = Array.from({ length: deps.count }, (_, index) => ({
       thread: `tls-${index}`,
       heartbeat: createHeartbeat(),
+      counters: createCounters(),
     }));
   }
 
@@ -51,7 +57,12 @@ export class TlsFronts {
 
   /** Those that there will be. */
   get watched(): readonly WatchedThread[] {
-    return this.#watched;
+    return this.#memories;
+  }
+
+  /** What each counts: connections that it dropped, how late it runs and what CPU it takes. */
+  get figures(): readonly ThreadFigures[] {
+    return this.#memories.map(({ thread, counters }) => ({ thread, counters: new Counters(counters) }));
   }
 
   /** How often a thread died and another took its place. */
@@ -66,7 +77,7 @@ export class TlsFronts {
 
   /** Puts a thread in front of a listener. @throws ListenError when the address cannot be bound */
   readonly start = async (place: FrontPlace): Promise<Front> => {
-    const self = this.#watched[this.#threads.length];
+    const self = this.#memories[this.#threads.length];
     if (this.#deps === undefined || self === undefined) throw new Error('no TLS front is prepared');
     const front = new FrontThread(this.#deps, self, place);
     this.#threads.push(front);
@@ -84,7 +95,7 @@ class FrontThread implements Front {
   /** Calls of `useTls` that wait, oldest first. */
   readonly #certifying: (() => void)[] = [];
 
-  constructor(deps: TlsFrontsDeps, { thread: name, heartbeat }: WatchedThread, place: FrontPlace) {
+  constructor(deps: TlsFrontsDeps, { thread: name, heartbeat, counters }: FrontMemory, place: FrontPlace) {
     const { tls, files, admission, crashes } = deps;
     this.#place = place;
     this.#certificate = tls;
@@ -99,11 +110,12 @@ class FrontThread implements Front {
           files,
           admission,
           heartbeat,
+          counters,
         },
         transfer: [],
       }),
       isReady: ({ kind }) => kind === FromFront.Ready,
-      received: (message) => this.#received(message, deps),
+      received: (message) => this.#received(message),
       ended: () => {
         for (const certified of this.#certifying.splice(0)) certified();
       },
@@ -150,7 +162,7 @@ class FrontThread implements Front {
     return this.#thread.stop(() => this.#post({ kind: ToFront.Close }), true);
   }
 
-  #received(message: FromFrontCommand, { dropped }: TlsFrontsDeps): void {
+  #received(message: FromFrontCommand): void {
     switch (message.kind) {
       case FromFront.Ready:
         this.#place = { ...this.#place, port: message.port };
@@ -161,10 +173,6 @@ class FrontThread implements Front {
         break;
       case FromFront.Certified:
         this.#certifying.shift()?.();
-        break;
-      case FromFront.Dropped:
-        dropped('timeout', message.timeout);
-        dropped('crowded', message.crowded);
         break;
       default:
         throw new Error(`unknown message ${JSON.stringify(message satisfies never)}`);

@@ -9,7 +9,7 @@ import {
   ToWebhooks,
   type ToWebhooksCommand,
 } from '../records/commands.ts';
-import { createWebhookCounters, type WebhookFigures, webhookFigures } from '../webhooks/memory.ts';
+import { beginLag, createWebhookCounters, type WebhookFigures, webhookFigures } from '../webhooks/memory.ts';
 import type { WebhookSettings } from '../webhooks/webhooks.ts';
 import { CrashLimit } from './crash-limit.ts';
 import { Thread } from './thread.ts';
@@ -51,11 +51,20 @@ export class WebhookThread {
         else logger.warn({ why: message.failure }, 'the webhook receiver fails; trying again');
       },
       ended: () => {},
-      restarting: (failure) =>
-        logger.error({ err: failure }, 'the webhook thread died; another takes its place'),
-      failed: (failure) =>
-        logger.error({ err: failure }, 'the webhook thread died too often: no more webhooks'),
+      restarting: (failure) => {
+        this.#lag();
+        logger.error({ err: failure }, 'the webhook thread died; another takes its place');
+      },
+      failed: (failure) => {
+        this.#lag();
+        logger.error({ err: failure }, 'the webhook thread died too often: no more webhooks');
+      },
     });
+  }
+
+  /** How often it died and was started anew. */
+  get restarts(): number {
+    return this.#thread.restarts;
   }
 
   async start(): Promise<void> {
@@ -75,6 +84,11 @@ export class WebhookThread {
 
   async stop(): Promise<void> {
     await this.#thread.stop(() => this.#post({ kind: ToWebhooks.Stop }), true);
+  }
+
+  /** Nobody tells the receiver anything: it has all again once another thread has told it so. */
+  #lag(): void {
+    beginLag(new Float64Array(this.#counters), systemClock.now());
   }
 
   #post(command: ToWebhooksCommand): void {

@@ -19,6 +19,8 @@ import type { Connection, Listener, ListenerHandlers, UpgradeAnswer } from './tr
 export interface TcpOptions<Session> {
   /** A connection that sends nothing for this long after it was accepted is dropped, ms. */
   readonly firstBytesMsMax: number;
+  /** Told of each connection that was dropped for that. */
+  silent(): void;
   /** Bytes that may wait for one peer before further sends are dropped (`dropped` is called). 0 = no limit. */
   readonly queueBytesMax: number;
   /** Where connections wait until they are admitted; with TLS, also during the handshake. */
@@ -143,10 +145,13 @@ function refuse<Session>(tcp: TcpSocket, answer: TurnedAway, { refusal }: TcpOpt
 function serve<Session>(
   connection: TcpConnection<Session>,
   tcp: TcpSocket,
-  { handlers, firstBytesMsMax }: TcpOptions<Session>,
+  { handlers, firstBytesMsMax, silent }: TcpOptions<Session>,
 ): void {
   // Not the socket's own timeout: that would stay with it for life.
-  let silence: NodeJS.Timeout | undefined = setTimeout(() => tcp.destroy(), firstBytesMsMax);
+  let silence: NodeJS.Timeout | undefined = setTimeout(() => {
+    silent();
+    tcp.destroy();
+  }, firstBytesMsMax);
   takeReads(tcp, (bytes) => {
     if (silence !== undefined) {
       clearTimeout(silence);

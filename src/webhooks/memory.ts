@@ -1,4 +1,7 @@
-/** What the webhook thread counts, in shared memory: a Float64 cell each, written by that thread alone. */
+/**
+ * What the webhook thread counts, in shared memory: a Float64 cell each, written by that thread alone; by main where that
+ * thread has died.
+ */
 
 const names = ['sent', 'failed', 'changes', 'dropped', 'laggingSinceMs'] as const;
 export type WebhookCounterName = (typeof names)[number];
@@ -23,6 +26,11 @@ export interface WebhookFigures {
   readonly dropped: number;
   /** For how long the receiver has not had all there is, s. */
   readonly lagSeconds: number;
+}
+
+/** From now on the receiver does not have all there is, unless it has not for longer. @param nowMs hub clock */
+export function beginLag(cells: Float64Array, nowMs: number): void {
+  if (cells[WebhookCounter.laggingSinceMs] === 0) cells[WebhookCounter.laggingSinceMs] = nowMs;
 }
 
 /** @param nowMs hub clock */

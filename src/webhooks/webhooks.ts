@@ -6,7 +6,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { Clock } from '../clock.ts';
 import type { PresenceReader } from '../presence/table.ts';
 import { DeviceChanges, type FoundChange } from './changes.ts';
-import { WebhookCounter } from './memory.ts';
+import { beginLag, WebhookCounter } from './memory.ts';
 import { type SenderDeps, WebhookSender, type WebhookTarget } from './sender.ts';
 
 export interface WebhookSettings {
@@ -97,8 +97,7 @@ export class Webhooks {
   /** @returns whether the receiver has it */
   async #tell(batch: readonly FoundChange[]): Promise<boolean> {
     const cells = this.#cells;
-    if (cells[WebhookCounter.laggingSinceMs] === 0)
-      cells[WebhookCounter.laggingSinceMs] = this.#deps.clock.now();
+    beginLag(cells, this.#deps.clock.now());
     const changes = batch.map(({ change }) => change);
     if (await this.#sender.send({ changes, resync: this.#resync })) {
       this.#changes.told(batch);

@@ -330,11 +330,17 @@ describe('the hub', () => {
     other.cells[Counter.mqttConnections] = 1;
     expect(admission.arrive(ADDRESS).ok).toBe(true);
     other.cells[Counter.subscriberConnections] = 1;
-    expect(admission.state.open).toBe(4);
+    expect([admission.state.open, admission.state.usedRatio]).toEqual([4, 1]);
     expect(admission.arrive(ADDRESS)).toEqual(full);
     other.cells[Counter.mqttSessions] = 1; // the subscriber came over the MQTT connection: one and the same
-    expect(admission.state.open).toBe(3);
+    expect([admission.state.open, admission.state.usedRatio]).toEqual([3, 0.75]);
     expect(admission.arrive(ADDRESS).ok).toBe(true);
+  });
+
+  it('that has no limit of connections uses no share of it', () => {
+    const { admission, counters } = door({ connectionsMax: 0 });
+    counters.cells[Counter.deviceConnections] = 7;
+    expect(admission.state.usedRatio).toBe(0);
   });
 
   it('lets nobody in while it is overloaded, whichever thread found that', () => {

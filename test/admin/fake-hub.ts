@@ -70,6 +70,8 @@ export class FakeHub {
       ],
       rings: [{ ring: 'main-to-owner', usedRatio: () => 0.25 }],
       workerRestarts: () => ({ owner: 0, ingest: 0, fanout: 2 }),
+      certificateExpiresAtMs: () => undefined,
+      connectionsUsedRatio: () => 0.25,
       notReady: () => this.draining,
       notAlive: () => this.dead,
       lateSeconds: (thread) => (thread === this.late ? 6 : 0),

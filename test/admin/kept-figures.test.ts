@@ -54,6 +54,7 @@ describe('the kept figures', () => {
     worker.cells[Counter.deliveries]! += 7;
     worker.cells[Counter.droppedSlow]! += 2;
     worker.cells[Counter.droppedLagging]! += 1;
+    worker.cells[Counter.droppedSubscriberRate]! += 9;
     worker.latency(0.2);
     second();
     second();

@@ -148,6 +148,19 @@ describe('the figures of a live stream', () => {
     ]);
   });
 
+  it('count a socket once, whatever roles its MQTT client has, and one without a role too', () => {
+    const hub = new FakeHub();
+    const live = streamsOf(hub);
+    const sink = new FakeSink();
+    hub.main.add(Counter.deviceConnections, 3);
+    hub.main.add(Counter.subscriberConnections, 2);
+    hub.main.add(Counter.mqttSessions, 4); // of two clients with both roles
+    hub.main.add(Counter.mqttConnections, 3);
+    live.open(sink, {});
+    const [{ threads }] = sink.of('figures') as [Sent['data']];
+    expect(threads[0]).toMatchObject({ thread: 'main', connections: 4 });
+  });
+
   it('tell the percentiles of the last seconds, and forget the time before', () => {
     const hub = new FakeHub();
     const live = streamsOf(hub);

@@ -27,6 +27,17 @@ describe('two looks', () => {
     expect(rates.dropped).toMatchObject({ rate: 2.5, lagging: 0 });
   });
 
+  it('do not take frames of subscribers over their rate for events', () => {
+    const hub = new FakeHub();
+    const first = look(hub);
+    hub.main.cells[Counter.droppedRate] = 5;
+    hub.worker.cells[Counter.droppedLagging] = 1;
+    hub.worker.cells[Counter.droppedSubscriberRate] = 100;
+    hub.clock.advance(1000);
+    const { dropped, droppedEvents } = ratesBetween(first, look(hub));
+    expect([dropped['subscriber_rate'], droppedEvents]).toEqual([100, 6]);
+  });
+
   it('tell of no growth where a thread began anew, or no time went by', () => {
     const hub = new FakeHub();
     hub.worker.cells[Counter.deliveries] = 100;

@@ -49,9 +49,11 @@ describe('GET /metrics', () => {
     count(hub, 'mqttConnections', 1, 2);
     count(hub, 'mqttMalformed', 3, 4);
     count(hub, 'mqttForeignTopics', 0, 5);
+    count(hub, 'mqttRefusedConnects', 6, 0);
     const families = await scrape(hub);
     expect(families.get('dat_mqtt_connections')?.samples).toMatchObject([{ value: 3 }]);
     expect(by('reason', families.get('dat_mqtt_refused_total'))).toEqual({
+      connect: 6,
       malformed: 7,
       foreign_topic: 5,
       event: 0,
@@ -66,6 +68,8 @@ describe('GET /metrics', () => {
       dat_capacity_used_ratio: 'gauge',
       dat_connections: 'gauge',
       dat_connections_opened_total: 'counter',
+      dat_connections_used_ratio: 'gauge',
+      dat_deliveries_conflated_total: 'counter',
       dat_deliveries_dropped_total: 'counter',
       dat_deliveries_total: 'counter',
       dat_devices: 'gauge',
@@ -76,6 +80,7 @@ describe('GET /metrics', () => {
       dat_fanout_latency_seconds: 'histogram',
       dat_frames_failed_total: 'counter',
       dat_frames_refused_total: 'counter',
+      dat_gateway_devices: 'gauge',
       dat_mqtt_connections: 'gauge',
       dat_mqtt_refused_total: 'counter',
       dat_history_bytes: 'gauge',
@@ -84,6 +89,7 @@ describe('GET /metrics', () => {
       dat_history_replayed_total: 'counter',
       dat_lagging_subscribers: 'gauge',
       dat_log_lines_lost_total: 'counter',
+      dat_ready: 'gauge',
       dat_received_bytes_total: 'counter',
       dat_ring_used_ratio: 'gauge',
       dat_send_queue_bytes: 'gauge',
@@ -106,6 +112,8 @@ describe('GET /metrics', () => {
     count(hub, 'receivedStatus', 3, 30);
     count(hub, 'skipped', 4, 40);
     count(hub, 'deliveries', 5, 50);
+    count(hub, 'conflated', 2, 40);
+    count(hub, 'gatewayDevices', 7, 0);
     count(hub, 'droppedIngestFull', 6, 60);
     count(hub, 'droppedFanoutFull', 7, 70);
     count(hub, 'droppedSlow', 8, 80);
@@ -147,6 +155,8 @@ describe('GET /metrics', () => {
     });
     expect(families.get('dat_events_skipped_total')?.samples[0]?.value).toBe(44);
     expect(families.get('dat_deliveries_total')?.samples[0]?.value).toBe(55);
+    expect(families.get('dat_deliveries_conflated_total')?.samples[0]?.value).toBe(42);
+    expect(families.get('dat_gateway_devices')?.samples[0]?.value).toBe(7);
   });
 
   it('counts devices and subscriptions of the table', async () => {
@@ -249,6 +259,7 @@ describe('GET /metrics', () => {
     const hub = await fakeHub();
     hub.worker.cells[Counter.loopLagSeconds] = 0.125;
     const families = await scrape(hub);
+    expect(families.get('dat_connections_used_ratio')?.samples).toMatchObject([{ value: 0.25 }]);
     expect(by('ring', families.get('dat_ring_used_ratio'))).toEqual({ 'main-to-owner': 0.25 });
     expect(by('thread', families.get('dat_event_loop_lag_seconds'))).toEqual({ main: 0, 'fanout-0': 0.125 });
     expect(by('role', families.get('dat_worker_restarts_total'))).toEqual({ owner: 0, ingest: 0, fanout: 2 });
@@ -266,11 +277,13 @@ describe('GET /metrics', () => {
   });
 
   it('tells of snapshots where they are written, and when the newest was begun once there is one', async () => {
-    const figures = { failures: 0, writtenAtMs: undefined as number | undefined };
+    const figures = { failures: 0, writtenAtMs: undefined as number | undefined, intervalMs: 60_000 };
     const hub = await fakeHub({ deps: { snapshots: { figures: () => figures } } });
     const before = await scrape(hub);
     expect(before.get('dat_snapshot_failures_total')?.samples).toMatchObject([{ value: 0 }]);
     expect(before.has('dat_snapshot_written_timestamp_seconds')).toBe(false);
+    const interval = before.get('dat_snapshot_interval_seconds');
+    expect(interval).toMatchObject({ type: 'gauge', samples: [{ value: 60 }] });
     Object.assign(figures, { failures: 3, writtenAtMs: 1_764_000_000_500 });
     const after = await scrape(hub);
     expect(after.get('dat_snapshot_failures_total')).toMatchObject({
@@ -279,6 +292,24 @@ describe('GET /metrics', () => {
     });
     const written = after.get('dat_snapshot_written_timestamp_seconds');
     expect(written).toMatchObject({ type: 'gauge', samples: [{ value: 1_764_000_000.5 }] });
+  });
+
+  it('tells when the certificate expires, where there is one', async () => {
+    const name = 'dat_tls_certificate_expires_timestamp_seconds';
+    expect((await scrape(await fakeHub())).has(name)).toBe(false);
+    const hub = await fakeHub({ deps: { certificateExpiresAtMs: () => 1_764_000_000_500 } });
+    expect((await scrape(hub)).get(name)).toMatchObject({
+      type: 'gauge',
+      samples: [{ value: 1_764_000_000.5 }],
+    });
+  });
+
+  it('tells whether the hub admits new peers, as /readyz does', async () => {
+    const hub = await fakeHub();
+    const ready = async () => (await scrape(hub)).get('dat_ready')?.samples;
+    expect(await ready()).toMatchObject([{ value: 1 }]);
+    hub.draining = 'draining';
+    expect(await ready()).toMatchObject([{ value: 0 }]);
   });
 
   it('escapes what a label may not hold', async () => {

@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { admin } from '../support/admin.ts';
+import { admin, Metrics } from '../support/admin.ts';
 import { eventually } from '../support/eventually.ts';
 import { freePort } from '../support/free-ports.ts';
 import { runHub, startHub } from '../support/hub-process.ts';
@@ -37,6 +37,9 @@ suite('a hub of a cluster', () => {
     const readiness = () => admin(adminPort, 'GET', '/readyz').catch(() => undefined);
     await eventually('the admin listener answers', async () => (await readiness()) !== undefined);
     expect(await readiness()).toMatchObject({ status: 503, body: { status: 'unready' } });
+    const page = new Metrics((await admin(adminPort, 'GET', '/metrics')).text);
+    expect(page.value('dat_cluster_connected')).toBe(0);
+    expect(page.value('dat_ready')).toBe(0);
     await nats.start();
     const hub = await starting;
     expect(await readiness()).toMatchObject({ status: 200, body: { cluster: 'connected' } });
@@ -62,6 +65,10 @@ suite('a hub of a cluster', () => {
     await subscriber.subscribe('dev-1');
     await device.message('before');
     expect(await subscriber.event('dev-1')).toMatchObject({ data: 'before' });
+    const claimsOf = async (node: Node) =>
+      new Metrics((await node.admin('GET', '/metrics')).text).value('dat_cluster_claims_total');
+    const claimed = await claimsOf(a);
+    expect(claimed).toBeGreaterThan(0);
     for (const node of [a, b]) {
       const fault = thread === 'owner' ? { thread, how: 'throw' } : { thread };
       expect((await node.admin('POST', '/v1/faults', { body: fault })).status).toBeLessThan(300);
@@ -75,6 +82,7 @@ suite('a hub of a cluster', () => {
         return subscriber.events('dev-1').length > before;
       });
     }
+    expect(await claimsOf(a)).toBeGreaterThanOrEqual(claimed);
     const seqs = subscriber.events('dev-1').map(({ seq }) => seq);
     expect(seqs).toEqual([...new Set(seqs)]);
     const back = await b.device('dev-1');

@@ -42,6 +42,7 @@ describe('a handler that throws', () => {
     expect(await guarded.upgrade({} as UpgradeRequest)).toMatchObject({ status: 500 });
     expect(counters.cells[Counter.failedFrames]).toBe(9);
     expect(failures).toEqual(['a bug']);
+    expect(counters.refusals().filter(([, count]) => count > 0)).toEqual([['100', 1]]);
   });
 
   it('is told again after a second', () => {

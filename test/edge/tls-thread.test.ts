@@ -5,7 +5,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { createAdmissionMemory } from '../../src/access/admission-state.ts';
 import { runTlsThread } from '../../src/edge/tls-thread.ts';
 import { LOOK_MS, UPGRADE_MS_MAX } from '../../src/limits.ts';
-import { createCounters } from '../../src/memory/counters.ts';
+import { Counter, Counters, createCounters } from '../../src/memory/counters.ts';
 import { beatOf, createHeartbeat } from '../../src/memory/heartbeat.ts';
 import { FromFront, type FromFrontCommand, ToFront } from '../../src/records/commands.ts';
 import type { Arrivals } from '../../src/transport/arrivals.ts';
@@ -43,16 +43,18 @@ type Open = Parameters<typeof runTlsThread>[1];
 async function start(port = 0, open?: Open) {
   const main = new FakePort();
   const heartbeat = createHeartbeat();
+  const counters = new Counters(createCounters());
   const options = {
     place: { host: '127.0.0.1', port, path: '/nowhere' },
     certificate,
     files: FILES,
     admission: createAdmissionMemory([createCounters()], 0, 'seed'),
     heartbeat,
+    counters: counters.cells.buffer as SharedArrayBuffer,
     port: main as unknown as MessagePort,
   };
   await runTlsThread(options, open);
-  return { main, heartbeat, command: (command: unknown) => main.emit('message', command) };
+  return { main, heartbeat, counters, command: (command: unknown) => main.emit('message', command) };
 }
 
 describe('a thread that ends TLS', () => {
@@ -64,10 +66,16 @@ describe('a thread that ends TLS', () => {
     expect(beatOf(heartbeat)).toBe(0);
     vi.advanceTimersByTime(1);
     expect(beatOf(heartbeat)).toBeGreaterThan(0);
-    vi.advanceTimersByTime(1000);
-    expect(main.said).toHaveLength(1); // nobody was dropped
     command({ kind: ToFront.Close });
     expect([main.closed, vi.getTimerCount()]).toEqual([1, 0]);
+  });
+
+  it('tells how late it runs', async () => {
+    const { counters, command } = await start();
+    counters.cells[Counter.loopLagSeconds] = 7; // of a thread before this one
+    vi.advanceTimersByTime(1000);
+    expect(counters.cells[Counter.loopLagSeconds]).toBe(0);
+    command({ kind: ToFront.Close });
   });
 
   it('takes another certificate and says so, and stops accepting, while it goes on', async () => {
@@ -76,7 +84,7 @@ describe('a thread that ends TLS', () => {
     command({ kind: ToFront.Certificate, certificate });
     expect(main.said).toEqual([{ kind: FromFront.Certified }]);
     command({ kind: ToFront.StopAccepting });
-    expect([main.said.length, main.closed, vi.getTimerCount()]).toEqual([1, 0, 2]);
+    expect([main.said.length, main.closed, vi.getTimerCount()]).toEqual([1, 0, 1]);
     expect(() => command({ kind: 99 })).toThrow('unknown command {"kind":99}');
     command({ kind: ToFront.Close });
   });
@@ -120,19 +128,19 @@ describe('the listener of a thread that ends TLS', () => {
     expect(log).toEqual(['open 127.0.0.1 /nowhere', 'use next', 'stop', 'close']);
   });
 
-  it('drops connections that are too many, or ask for nothing, which main is told of once a second', async () => {
-    const { main, command, arrivals } = await startPlayed();
+  it('drops connections that are too many, or ask for nothing, and counts them', async () => {
+    const { counters, command, arrivals } = await startPlayed();
+    const counted = () => [counters.cells[Counter.upgradesCrowded], counters.cells[Counter.upgradesTimeout]];
     const dropped: number[] = [];
     const add = (n: number): void => void arrivals.add(`192.0.${n}.1`, () => void dropped.push(n));
     for (let n = 0; n < WAITING; n++) add(n);
     expect(dropped).toEqual([]);
     for (let n = WAITING; n < WAITING + 2; n++) add(n);
     expect(dropped).toEqual([0, 1]);
-    vi.advanceTimersByTime(1000);
-    expect(main.said.splice(0)).toEqual([{ kind: FromFront.Dropped, timeout: 0, crowded: 2 }]);
+    expect(counted()).toEqual([2, 0]);
     vi.advanceTimersByTime(UPGRADE_MS_MAX + 2000);
     expect(dropped).toHaveLength(WAITING + 2);
-    expect(main.said).toEqual([{ kind: FromFront.Dropped, timeout: WAITING, crowded: 0 }]);
+    expect(counted()).toEqual([2, WAITING]);
     command({ kind: ToFront.Close });
   });
 

@@ -8,6 +8,7 @@ import {
   createCounters,
   latencyBoundsSeconds,
 } from '../../src/memory/counters.ts';
+import type { PeerRole } from '../../src/roles.ts';
 
 const fresh = () => new Counters(createCounters());
 
@@ -61,10 +62,11 @@ describe('the counters of a thread', () => {
   it('lose what is a gauge when another thread takes the place, and keep the rest', () => {
     const counters = fresh();
     for (const name of counterNames) counters.add(Counter[name]);
-    counters.clearGauges();
+    counters.takeOver();
     expect(counterNames.filter((name) => counters.cells[Counter[name]] === 0).sort()).toEqual([
       'deviceConnections',
       'gatewayConnections',
+      'gatewayDevices',
       'laggingSubscribers',
       'loopLagSeconds',
       'mqttConnections',
@@ -72,6 +74,18 @@ describe('the counters of a thread', () => {
       'queuedBytes',
       'subscriberConnections',
     ]);
+  });
+
+  it('have the connections of the thread before among the lost ones: the sums of opened and ended ones agree', () => {
+    const counters = fresh();
+    counters.add(Counter.deviceConnections, 2);
+    counters.add(Counter.subscriberConnections, 3);
+    counters.disconnect('subscriber', 1006);
+    for (let n = 0; n < 2; n++) counters.takeOver();
+    const lost = (role: PeerRole) => counters.disconnects(role).filter(([, count]) => count > 0);
+    expect(lost('device')).toEqual([['1006', 2]]);
+    expect(lost('subscriber')).toEqual([['1006', 4]]);
+    expect(lost('gateway')).toEqual([]);
   });
 
   it('put a latency into the first bucket whose bound it does not pass', () => {

@@ -6,6 +6,7 @@
 import { connect, errors, type NatsConnection } from '@nats-io/transport-node';
 import { expect, it, vi } from 'vitest';
 import { systemClock } from '../../src/clock.ts';
+import { createLinkCounts } from '../../src/cluster/figures.ts';
 import type { ClusterHost } from '../../src/cluster/host.ts';
 import { ClusterLink, type LinkOptions } from '../../src/cluster/link.ts';
 
@@ -45,6 +46,7 @@ function options(more: Partial<LinkOptions>): LinkOptions {
     isReopened: false,
     clock: systemClock,
     host: { figures: () => figures } as unknown as ClusterHost,
+    figures: createLinkCounts(),
     snapshot: [],
     log: () => {},
     connectedChanged: () => {},

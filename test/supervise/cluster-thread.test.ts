@@ -94,6 +94,31 @@ describe('A link', () => {
     expect(await cluster.figures()).toEqual({ ...counted, nodes: 1, roundTripMs: 0 });
   });
 
+  it('that has not been there yet has counted nothing, and is alone', async () => {
+    const cluster = await start();
+    isRunning = false;
+    const { counts, ...others } = await cluster.figures();
+    expect(Object.values(counts).every((count) => count === 0)).toBe(true);
+    expect(counts).toHaveProperty('nodesLost');
+    expect(others).toEqual({ nodes: 1, roundTripMs: 0 });
+  });
+
+  it('that takes the place of another goes on counting where that one was', async () => {
+    const cluster = await start({
+      setByOperators: () => [],
+      owner: { setBell: () => {}, edgeGone: () => Promise.resolve() },
+      bells: new Bells(2, () => {}),
+    });
+    const asked = cluster.figures();
+    says({
+      kind: 'answer',
+      request: 1,
+      answer: { counts: { fences: 3 }, nodes: 2, roundTripMs: 7 } as never,
+    });
+    await asked;
+    expect(thread.task({} as never).data).toMatchObject({ counts: { fences: 3 } });
+  });
+
   it('that takes the place of another knows whether the hub was in the cluster', async () => {
     const cluster = await start({
       setByOperators: () => [],

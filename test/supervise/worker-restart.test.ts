@@ -32,6 +32,8 @@ describe.skipIf(!uwsLoads()).each(['1', '2'])(
       const inactive = async () => (await hub.rows(dev)).every(({ connected }) => !connected);
       await eventually('its subscribers are seen to be gone', inactive);
       expect((await hub.rows(dev)).map(({ status }) => status)).toEqual(ids.map(() => 'inactive'));
+      const lost = { role: 'subscriber', code: '1006' };
+      expect((await hub.metrics()).value('dat_disconnects_total', lost)).toBe(6);
 
       const again = await Promise.all(ids.map((id) => hub.openSubscriber({ id })));
       for (const one of again) expect(await one.welcome()).toMatchObject({ resumed: [dev] });

@@ -69,7 +69,10 @@ async function listening(
 ): Promise<Listener> {
   const arrivals = roomForAll();
   const refusal = () => new Uint8Array(0);
-  const all = { firstBytesMsMax: 10_000, queueBytesMax: 0, arrivals, handlers, refusal, ...options };
+  const all = {
+    ...{ firstBytesMsMax: 10_000, silent() {}, queueBytesMax: 0 },
+    ...{ arrivals, handlers, refusal, ...options },
+  };
   const listener = await listenTcp(tls, '127.0.0.1', 0, all);
   onTestFinished(() => listener.close());
   return listener;
@@ -171,7 +174,11 @@ describe('a TCP connection', () => {
 
   it('is dropped if the peer sends nothing', async () => {
     const handlers = new Handlers();
-    const listener = await listening(handlers, { firstBytesMsMax: 200 });
+    const told: string[] = [];
+    const listener = await listening(handlers, {
+      firstBytesMsMax: 200,
+      silent: () => void told.push('silent'),
+    });
     const [silent, speaking] = [await clientOf(listener), await clientOf(listener)];
     speaking.socket.write('x');
     await once(silent.socket, 'close');
@@ -179,6 +186,7 @@ describe('a TCP connection', () => {
     await new Promise((resolve) => setTimeout(resolve, 300));
     expect(handlers.events.filter((event) => event.startsWith('close'))).toHaveLength(1);
     expect(speaking.socket.destroyed).toBe(false);
+    expect(told).toEqual(['silent']);
   });
 
   it('can be refused, synchronously or later, and is told so in words that depend on what it says', async () => {
@@ -335,6 +343,7 @@ describe('the listener', () => {
     const { port } = await listening(new Handlers());
     const options = {
       firstBytesMsMax: 1000,
+      silent() {},
       queueBytesMax: 0,
       arrivals: roomForAll(),
       handlers: new Handlers(),

@@ -29,14 +29,14 @@ function summary(figures: LiveFigures): string[] {
   const { rates, latency, connections, devices, subscriptions, notReady } = figures;
   const { residentBytes, cpuRatio } = figures.process;
   const received = Object.values(rates?.received ?? {}).reduce((sum, value) => sum + value, 0);
-  const dropped = Object.values(rates?.dropped ?? {}).reduce((sum, value) => sum + value, 0);
   const state = notReady === null ? styled('green', 'ready') : styled('red', notReady);
+  const gateways = connections.gateway === 0 ? '' : `${connections.gateway} gateways, `;
   const up = duration(figures.at - figures.startedAt);
   return [
     `${styled('bold', 'dat top')}  ${figures.version}, ${figures.transport}, ${state}, up ${up}`,
-    `events/s ${number(received)}   skipped/s ${number(rates?.skipped ?? 0)}   deliveries/s ${number(rates?.deliveries ?? 0)}   dropped/s ${number(dropped)}`,
+    `events/s ${number(received)}   skipped/s ${number(rates?.skipped ?? 0)}   deliveries/s ${number(rates?.deliveries ?? 0)}   dropped/s ${number(rates?.droppedEvents ?? 0)}`,
     `latency p50 ${milliseconds(latency.p50Seconds)}   p90 ${milliseconds(latency.p90Seconds)}   p99 ${milliseconds(latency.p99Seconds)}`,
-    `connections ${connections.device} devices, ${connections.subscriber} subscribers   devices ${devices.online} online, ${devices.stale} stale, ${devices.offline} offline`,
+    `connections ${connections.device} devices, ${gateways}${connections.subscriber} subscribers   devices ${devices.online} online, ${devices.stale} stale, ${devices.offline} offline`,
     `subscriptions ${subscriptions.active} active, ${subscriptions.inactive} inactive, ${subscriptions.deny} denied   memory ${Math.round(residentBytes / 1024 ** 2)} MiB   CPU ${cpuRatio === null ? '–' : percent(cpuRatio)}`,
   ];
 }

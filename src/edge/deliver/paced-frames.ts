@@ -40,6 +40,8 @@ export class PacedFrames implements Outgoing {
   readonly #spans: number[] = [];
   /** Where the last segment ends, its tail included. */
   #end = 0;
+  /** How many others the events replaced that were encoded last. */
+  #replaced = 0;
   /** The outbox that `#frames` were made of. */
   #made: readonly number[] = [];
   readonly #frames: Uint8Array[] = [];
@@ -109,12 +111,13 @@ export class PacedFrames implements Outgoing {
     const events = this.#encode(kind.terms.encoding, noted);
     noted.clear();
     this.#counters.cells[Counter.deliveries]! += events * sessions.length;
+    this.#counters.cells[Counter.conflated]! += this.#replaced * sessions.length;
     const end = this.#segments.length;
     if (end === first) return;
     for (const session of sessions) if (session.addToOutbox(first, end)) this.#touched.push(session);
   }
 
-  /** @returns the events that have a form in this encoding */
+  /** @returns the events that have a form in this encoding; `#replaced` is of these */
   #encode(encoding: Encoding, { names, views, offsets, replaced }: NotedEvents): number {
     const encoder = this.#encoder;
     const { separatorBytes, tailBytes, headBytes } = this.#layout;
@@ -123,10 +126,12 @@ export class PacedFrames implements Outgoing {
     let firstSpan = before;
     let start = this.#end + headBytes;
     let end = start - separatorBytes;
+    this.#replaced = 0;
     for (let n = 0; n < offsets.length; n++) {
       let from = end + separatorBytes;
       let to = encoder.paced(views[n]!, offsets[n]!, names[n]!, encoding, from, replaced[n]!);
       if (to === from) continue;
+      this.#replaced += replaced[n]!;
       if (to - start > BATCH_BYTES_MAX && spans.length > firstSpan) {
         // It is the first of the next segment.
         this.#close(start, end, firstSpan);

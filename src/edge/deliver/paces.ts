@@ -157,6 +157,7 @@ export class Paces {
     if (end === 0 || session.closing) return 0;
     session.sendEvent(encoder.bytes.subarray(0, end));
     counters.cells[Counter.deliveries]! += 1;
+    counters.cells[Counter.conflated]! += replaced;
     return end;
   }
 

@@ -204,13 +204,14 @@ export class SlowSubscribers {
    * @param start where in the encoder's bytes there is room @returns how many it replaces; 0: none, and it is not sent
    */
   #replace(session: SubscriberSession, missed: Missed, offset: number, start: number): number {
-    const { views, encoder } = this.#deps;
+    const { views, encoder, counters } = this.#deps;
     const before = missed.keptBytes;
     const replaced = missed.replace(session, views.u8[offset + EventField.type]!);
     if (replaced === 0) return 0;
     this.#keptBytes += missed.keptBytes - before;
     const end = encoder.paced(views, offset, missed.names, session.encoding, start, replaced);
     this.#sendHigh(session, encoder.bytes.subarray(start, end));
+    counters.add(Counter.conflated, replaced);
     return replaced;
   }
 

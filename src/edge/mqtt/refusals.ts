@@ -39,6 +39,8 @@ export function closeReasonOf(message: string): string {
 
 export const countersOf = {
   malformed: Counter.mqttMalformed,
+  silent: Counter.upgradesTimeout,
+  refusedConnect: Counter.mqttRefusedConnects,
   foreignTopic: Counter.mqttForeignTopics,
   refusedEvent: Counter.mqttRefusedEvents,
 } as const satisfies Record<MqttCount, number>;

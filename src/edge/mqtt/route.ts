@@ -2,7 +2,7 @@
 import type { Admission } from '../../access/admission.ts';
 import type { Upgrades } from '../../access/upgrades.ts';
 import { TRANSPORT_FRAME_FACTOR } from '../../limits.ts';
-import type { Counters } from '../../memory/counters.ts';
+import { Counter, type Counters } from '../../memory/counters.ts';
 import type { Arrivals } from '../../transport/arrivals.ts';
 import type { TcpOptions } from '../../transport/tcp.ts';
 import type {
@@ -33,7 +33,7 @@ export interface MqttRouteDeps {
   readonly counters: Counters;
   /** A packet met a bug; its connection ends. */
   readonly frameFailed: (failure: Error) => void;
-  /** A connection was refused for its address. */
+  /** A connection was refused for its address, or for what its upgrade lacks. */
   readonly refused: (refusal: ReturnType<Admission['refuse']>, address: string) => void;
 }
 
@@ -63,6 +63,7 @@ export class MqttRoute implements ListenerHandlers<MqttPeer> {
   tcp(arrivals: Arrivals): TcpOptions<MqttPeer> {
     return {
       firstBytesMsMax: CONNECT_MS_MAX,
+      silent: () => this.#deps.counters.add(Counter.upgradesTimeout),
       queueBytesMax: this.#deps.edge.queueLimits.transportBytesMax,
       arrivals,
       handlers: this.#contained(),
@@ -91,8 +92,11 @@ export class MqttRoute implements ListenerHandlers<MqttPeer> {
     }
     const checked = this.#upgrades.check(request);
     if (!checked.ok) return checked;
-    if (checked.protocol === undefined)
-      return { status: 400, message: 'Sec-WebSocket-Protocol: mqtt is needed' };
+    if (checked.protocol === undefined) {
+      const refusal = admission.refuse('request', 400, 'Sec-WebSocket-Protocol: mqtt is needed');
+      refused(refusal, request.remoteAddress);
+      return refusal;
+    }
     return { session: edge.mqtt.make(this.#listener, checked.address), protocol: checked.protocol };
   }
 

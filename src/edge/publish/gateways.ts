@@ -6,6 +6,7 @@
 import { authorize } from '../../access/actor.ts';
 import type { Clock } from '../../clock.ts';
 import { errors } from '../../codes.ts';
+import { Counter, type Counters } from '../../memory/counters.ts';
 import { COST_PER_DEVICE } from '../allowance.ts';
 import { type Pauses, pauses } from '../in-turns.ts';
 import type { OwnerLine } from '../owner-line.ts';
@@ -27,6 +28,7 @@ export interface GatewayDevicesDeps {
   readonly nextSession: () => number;
   /** Takes what a device's connection costs from its gateway's allowance. @returns false when it is not there */
   readonly chargeConnect: (gateway: GatewaySession, now: number) => boolean;
+  readonly counters: Counters;
   /** The session counts for nothing any more. */
   readonly ended: (device: DeviceSession) => void;
   readonly pauses?: Pauses;
@@ -122,6 +124,7 @@ export class GatewayDevices {
     gateway.giveBack(id);
     gateway.devices.set(id, device);
     this.#sessions.set(device.number, device);
+    this.#deps.counters.add(Counter.gatewayDevices);
     this.#asks(device);
     line.join(joinOf(device, false));
     return device;
@@ -188,8 +191,9 @@ export class GatewayDevices {
   }
 
   #leave(device: GatewayDevice, clean: boolean): void {
-    const { line, ended } = this.#deps;
+    const { line, counters, ended } = this.#deps;
     device.hasLeft = true;
+    counters.add(Counter.gatewayDevices, -1);
     ended(device);
     this.#asks(device);
     line.leave(device.number, clean, true);

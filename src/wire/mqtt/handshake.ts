@@ -85,7 +85,7 @@ export class Handshake {
     }
     const problem = connectProblem(connect);
     if (problem !== undefined) {
-      this.#refuse(connect, problem.reason, problem.message);
+      this.#refuseCounted(connect, problem.reason, problem.message);
       return;
     }
     const { clientId } = connect;
@@ -112,14 +112,14 @@ export class Handshake {
     const announced = announcedTo(connect, id, this.#settings);
     const tooSmall = packetSizeProblem(connect, announced);
     if (tooSmall !== undefined) {
-      this.#refuse(connect, Reason.packetTooLarge, tooSmall);
+      this.#refuseCounted(connect, Reason.packetTooLarge, tooSmall);
       return;
     }
     let will: PublishedWill | undefined;
     if (connect.will !== undefined) {
       const read = willOf(connect.will, admission, this.#layout, (device) => this.#host.coversDevice(device));
       if ('reason' in read) {
-        this.#refuse(connect, read.reason, read.message);
+        this.#refuseCounted(connect, read.reason, read.message);
         return;
       }
       will = read;
@@ -145,13 +145,20 @@ export class Handshake {
     };
     this.#host.join(request, (joined) => {
       if (joined.ok) this.#joined(client, joined.kept, announced);
-      else this.#refuse(connect, connectRefusals[joined.refusal], joined.message);
+      else this.#refuseCounted(connect, connectRefusals[joined.refusal], joined.message);
     });
   }
 
   #joined(client: Client, kept: KeptSession | undefined, announced: Announced): void {
     const connack = connackAccepted(client.version, kept !== undefined, announced);
     this.#greeter.opened(client, kept, connack);
+  }
+
+  /** Refuses what admission has let in, or was not asked about. */
+  #refuseCounted(connect: Connect, reason: number, message: string): void {
+    if (this.#greeter.hasEnded) return;
+    this.#host.count('refusedConnect');
+    this.#refuse(connect, reason, message);
   }
 
   #refuse({ version, packetBytesMax }: Connect, reason: number, message: string): void {

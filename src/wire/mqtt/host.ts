@@ -216,6 +216,10 @@ export interface ClientLeave {
 export type MqttCount =
   /** A packet that MQTT does not allow; its connection ends. */
   | 'malformed'
+  /** No CONNECT came in time. */
+  | 'silent'
+  /** A CONNECT that was refused, but not by admission, which counts for itself. */
+  | 'refusedConnect'
   /** A PUBLISH to a topic that is not the client's. */
   | 'foreignTopic'
   /** An event that was refused and whose client could not be told. */

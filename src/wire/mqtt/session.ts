@@ -186,9 +186,10 @@ export class MqttSession implements PacketSink, Greeter, PublishingClient, Reque
   tick(): void {
     const silentMs = this.#context.clock.now() - this.#heardAt;
     const { keepAliveMs } = this.#client.times;
-    if (this.#state === State.fresh && silentMs > CONNECT_MS_MAX)
+    if (this.#state === State.fresh && silentMs > CONNECT_MS_MAX) {
+      this.host.count('silent');
       this.disconnect(Reason.keepAliveTimeout, 'no CONNECT in time', closes.noPong.code);
-    else if (this.isOpen && keepAliveMs > 0 && silentMs > keepAliveMs)
+    } else if (this.isOpen && keepAliveMs > 0 && silentMs > keepAliveMs)
       this.disconnect(Reason.keepAliveTimeout, 'silent for 1.5 times the keep-alive', closes.noPong.code);
   }
 

@@ -17,7 +17,8 @@ const figures: LiveFigures = {
     received: { pong: 1, message: 20, status: 2 },
     skipped: 0,
     deliveries: 1500,
-    dropped: {},
+    dropped: { subscriber_rate: 900 },
+    droppedEvents: 7,
     refusedFrames: 0,
   },
   latency: { p50Seconds: 0.0005, p90Seconds: null, p99Seconds: 0.01 },
@@ -68,6 +69,14 @@ describe('the screen of dat top', () => {
     expect(lines.find((line) => line.startsWith('main'))).toMatch(/ 23\.0$/);
     expect(lines.find((line) => line.startsWith('owner'))).toMatch(/ 40\.0$/);
     expect(lines.find((line) => line.startsWith('fanout-0'))).toMatch(/ 1,500$/);
+  });
+
+  it('tells of dropped events, not of frames of subscribers over their rate, and of gateways where there are any', () => {
+    const [, rates, , connections] = screenLines(figures, firstOrders);
+    expect(rates).toMatch(/dropped\/s 7\.0$/);
+    expect(connections).toMatch(/^connections 2 devices, 3 subscribers /);
+    const some = { ...figures, connections: { device: 2, subscriber: 3, gateway: 1 } };
+    expect(screenLines(some, firstOrders)[3]).toMatch(/^connections 2 devices, 1 gateways, 3 subscribers /);
   });
 
   it('adds up what main does where it sends too', () => {

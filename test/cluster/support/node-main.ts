@@ -3,6 +3,7 @@
  * devices and subscribers do, and asks what followers got.
  */
 import { systemClock } from '../../../src/clock.ts';
+import { createLinkCounts } from '../../../src/cluster/figures.ts';
 import type { OperatorChange } from '../../../src/cluster/host.ts';
 import { ClusterLink } from '../../../src/cluster/link.ts';
 import { HomeKind, Level } from '../../../src/cluster/records.ts';
@@ -71,6 +72,7 @@ async function main(settings: NodeSettings): Promise<void> {
     isReopened: false,
     clock: systemClock,
     host,
+    figures: createLinkCounts(),
     snapshot: settings.snapshot ?? [],
     log: (level, message, fields) =>
       process.stderr.write(`${settings.node} ${level} ${message} ${JSON.stringify(fields ?? {})}\n`),

@@ -92,6 +92,10 @@ class Bench {
   get deliveries(): number {
     return this.counters.cells[Counter.deliveries]!;
   }
+
+  get conflated(): number {
+    return this.counters.cells[Counter.conflated]!;
+  }
 }
 
 let bench: Bench;
@@ -292,7 +296,7 @@ describe('what was noted', () => {
     expect([bench.news(), cohort.isDue]).toEqual(['', true]);
     bench.paces.flush();
     expect([bench.news(), cohort.isDue]).toEqual(['1:3 1:2(3) 1:1 2:3 2:2(3) 2:1', false]);
-    expect(bench.deliveries).toBe(6);
+    expect([bench.deliveries, bench.conflated]).toEqual([6, 6]);
     bench.paces.flush();
     expect(bench.news()).toBe('');
   });
@@ -325,7 +329,7 @@ describe('an event that is sent to one alone', () => {
     const session = bench.session();
     bench.paces.sendAlone(session, NAMES, eventRecord({ seq: 1 }), 0, 0);
     bench.paces.sendAlone(session, NAMES, eventRecord({ seq: 4 }), 0, 2);
-    expect([bench.news(), bench.deliveries]).toEqual(['1:1 1:4(2)', 2]);
+    expect([bench.news(), bench.deliveries, bench.conflated]).toEqual(['1:1 1:4(2)', 2, 2]);
   });
 
   it('does not come where the subscriber is closing, or has no form for it', () => {

@@ -244,6 +244,7 @@ describe('the events kept for slow subscribers', () => {
     expect(slow.keptBytes).toBe(bytes(message, pong, other));
     bench.event(9, Priority.high);
     expect([first.news(), second.news(), slow.keptBytes]).toEqual(['d7:9', 'd7:9', bytes(pong)]);
+    expect([bench.count('deliveries'), bench.count('conflated')]).toEqual([2, 2]);
     slow.leave(second.session, topic);
     expect(slow.keptBytes).toBe(bytes(pong));
     slow.leave(first.session, topic);

@@ -4,6 +4,7 @@ import { closes } from '../../../src/codes.ts';
 import { MqttGatewaySession } from '../../../src/edge/mqtt/gateway-session.ts';
 import type { SessionsClient } from '../../../src/edge/mqtt/sessions.ts';
 import { GatewayDevices } from '../../../src/edge/publish/gateways.ts';
+import { Counters, createCounters } from '../../../src/memory/counters.ts';
 import { createRing } from '../../../src/memory/ring.ts';
 import { FakeClock } from '../../support/fake-clock.ts';
 import { lineInto } from '../../support/no-owner-line.ts';
@@ -33,6 +34,7 @@ class Bench {
       settings: { maxDevicesPerGateway: 2 },
       nextSession: () => ++this.#numbers,
       chargeConnect: () => true,
+      counters: new Counters(createCounters()),
       ended: () => {},
       pauses: { soon: () => {}, later: () => {} },
     });

@@ -22,10 +22,15 @@ describe('the routes of MQTT', () => {
 
   it('need the subprotocol over WebSocket, and a query without more', async () => {
     const hub = new OneThreadHub();
-    expect(await hub.connect('mqttDevice', '', { 'sec-websocket-protocol': '' })).toEqual({
+    const message = 'Sec-WebSocket-Protocol: mqtt is needed';
+    expect(await hub.connect('mqttDevice', '', { 'sec-websocket-protocol': '' })).toMatchObject({
       status: 400,
-      message: 'Sec-WebSocket-Protocol: mqtt is needed',
+      message,
     });
+    expect(hub.count('upgradesRequest')).toBe(1);
+    expect(hub.told()).toMatchObject([
+      { kind: 'refused', reason: 'request', status: 400, message, address: '192.0.2.1' },
+    ]);
     expect(await hub.connect('mqttDevice', '', { 'sec-websocket-protocol': 'dat.v1.json' })).toMatchObject({
       status: 400,
     });

@@ -4,6 +4,7 @@ import { PatternSet } from '../../../src/access/pattern-set.ts';
 import type { GatewayDevice } from '../../../src/edge/publish/gateway-device.ts';
 import { GatewaySession } from '../../../src/edge/publish/gateway-session.ts';
 import { GatewayDevices, HELD_MS_MAX, UNANSWERED_MAX } from '../../../src/edge/publish/gateways.ts';
+import { Counter, Counters, createCounters } from '../../../src/memory/counters.ts';
 import { createRing, RingConsumer } from '../../../src/memory/ring.ts';
 import { readJoin, readLeave, ToOwnerRecord } from '../../../src/records/requests.ts';
 import { jsonGatewayCodec } from '../../../src/wire/hub-frames.ts';
@@ -21,6 +22,7 @@ class Bench {
   /** What is to run once the thread has seen to its sockets. */
   readonly later: (() => void)[] = [];
   mayConnect = true;
+  readonly counters = new Counters(createCounters());
   readonly gateways: GatewayDevices;
   readonly #ring = createRing(4 * 1024 * 1024);
   readonly #told = new RingConsumer(this.#ring);
@@ -33,6 +35,7 @@ class Bench {
       settings: { maxDevicesPerGateway },
       nextSession: () => ++this.#numbers,
       chargeConnect: () => this.mayConnect,
+      counters: this.counters,
       ended: (device) => void this.ended.push(device as GatewayDevice),
       pauses: {
         soon: (work) => void this.later.push(work),
@@ -71,6 +74,10 @@ class Bench {
     return this.gateways.speak(session, id, this.clock.now());
   }
 
+  get count(): number {
+    return this.counters.cells[Counter.gatewayDevices]!;
+  }
+
   /** What the owner was told since the last call. */
   told(): Told[] {
     const told: Told[] = [];
@@ -105,10 +112,14 @@ describe('a device behind a gateway', () => {
     const bench = new Bench();
     const { session } = bench.gateway();
     const [first, second] = [bench.speak(session, 'a'), bench.speak(session, 'b')];
+    expect(bench.count).toBe(2);
     bench.gateways.goodbye(first);
     expect(bench.gateways.connected).toEqual([second]);
     session.closing = true;
     expect(bench.gateways.connected).toEqual([]);
+    bench.gateways.end(session);
+    for (const work of bench.later.splice(0)) work();
+    expect(bench.count).toBe(0);
   });
 
   it('has waiting what waits for its gateway', () => {

@@ -77,6 +77,8 @@ describe('CONNECT', () => {
         late.host.joined = { ok: false, refusal, message: 'no' };
         expect(late.connect()).toMatchObject([version === 5 ? { reasonCode } : { returnCode }]);
         expect(late.host.leaves).toEqual([]);
+        // What admission refuses it counts itself.
+        expect([peer.host.counts, late.host.counts]).toEqual([[], ['refusedConnect']]);
       }
     },
   );
@@ -111,6 +113,7 @@ describe('CONNECT', () => {
       { reasonCode: 0x8c },
     ]);
     expect(peer.host.admits).toEqual([]);
+    expect(peer.host.counts).toEqual(['refusedConnect']);
   });
 
   it('must be the first packet', () => {
@@ -140,6 +143,7 @@ describe('CONNECT', () => {
     peer.clock.advance(1_001);
     peer.session.tick();
     expect(peer.host.ended?.code).toBe(closes.noPong.code);
+    expect(peer.host.counts).toEqual(['silent']);
   });
 });
 
