@@ -77,8 +77,8 @@ export const liveListQuery = fields({
       descending: name?.startsWith('-') === true,
     }))
     .describe(`${SORT_ACCEPTED}. Absent: the order of the table`),
-  offset: wholeNumber(OFFSET_ACCEPTED, 0, LIST_REACH_MAX - LIST_PAGE_MAX).default(0),
-  limit: wholeNumber(LIMIT_ACCEPTED, 1, LIST_PAGE_MAX).default(50),
+  offset: wholeNumber(OFFSET_ACCEPTED, { least: 0, most: LIST_REACH_MAX - LIST_PAGE_MAX, byDefault: 0 }),
+  limit: wholeNumber(LIMIT_ACCEPTED, { least: 1, most: LIST_PAGE_MAX, byDefault: 50 }),
   values: z
     .enum(['true', 'false'], { error: FLAG_ACCEPTED })
     .default('false')

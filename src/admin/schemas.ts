@@ -29,10 +29,19 @@ const PAGE_LIMIT_DEFAULT = 100;
 const PAGE_LIMIT_MAX = 1000;
 const CURSOR_ACCEPTED = 'the cursor of an earlier page of this list, or none for the first page';
 
+interface Range {
+  readonly least: number;
+  readonly most?: number;
+  /** When the query does not name it. */
+  readonly byDefault?: number;
+}
+
 /** A number of a query, in digits: `Number` would take `0x10`, `1e2` and a space as well. */
-export function wholeNumber(accepted: string, least: number, most: number = Number.MAX_SAFE_INTEGER) {
+export function wholeNumber(accepted: string, { least, most = Number.MAX_SAFE_INTEGER, byDefault }: Range) {
   const inRange = z.coerce.number({ error: accepted }).int(accepted).min(least, accepted).max(most, accepted);
-  return z.preprocess((given) => (isOtherText(given) ? Number.NaN : given), inRange);
+  const digits = (given: unknown): unknown => (isOtherText(given) ? Number.NaN : given);
+  // The default stands within, where the OpenAPI document finds it.
+  return z.preprocess(digits, byDefault === undefined ? inRange : inRange.default(byDefault));
 }
 
 function isOtherText(given: unknown): boolean {
@@ -41,9 +50,8 @@ function isOtherText(given: unknown): boolean {
 
 /** @param most entries in one answer */
 export function limitUpTo(most: number, byDefault = PAGE_LIMIT_DEFAULT) {
-  return wholeNumber(`a whole number from 1 to ${most}`, 1, most)
-    .default(byDefault)
-    .describe('Entries in one page');
+  const accepted = `a whole number from 1 to ${most}`;
+  return wholeNumber(accepted, { least: 1, most, byDefault }).describe('Entries in one page');
 }
 const limit = limitUpTo(PAGE_LIMIT_MAX);
 const cursor = z
@@ -85,7 +93,7 @@ const EVENTS_DEFAULT = 50;
 const BEFORE_ACCEPTED = 'the seq of an event, or the cursor of the previous page';
 export const eventsQuery = fields({
   limit: limitUpTo(PAGE_LIMIT_MAX, EVENTS_DEFAULT),
-  before: wholeNumber(BEFORE_ACCEPTED, 1)
+  before: wholeNumber(BEFORE_ACCEPTED, { least: 1 })
     .optional()
     .describe('Only events of a smaller seq; without it from the newest'),
 });

@@ -7,9 +7,11 @@ import { count, fields, wholeNumber } from './schemas.ts';
 const SECONDS_ACCEPTED = `a whole number from 1 to ${FIGURES_KEPT_SECONDS}`;
 
 export const keptFiguresQuery = fields({
-  seconds: wholeNumber(SECONDS_ACCEPTED, 1, FIGURES_KEPT_SECONDS)
-    .default(FIGURES_TOLD_SECONDS)
-    .describe('At most so many figures, the newest'),
+  seconds: wholeNumber(SECONDS_ACCEPTED, {
+    least: 1,
+    most: FIGURES_KEPT_SECONDS,
+    byDefault: FIGURES_TOLD_SECONDS,
+  }).describe('At most so many figures, the newest'),
 });
 
 const names = Object.keys(keptSeries) as KeptSeries[];
