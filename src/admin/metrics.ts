@@ -199,13 +199,18 @@ const linkCounters = {
     'undecodable',
     'Messages and records of other nodes that could not be decoded, and were dropped.',
   ],
+  stray: [
+    'stray',
+    'Messages of nodes that are not known here, or not yet, and events of devices that are not followed any more; dropped.',
+  ],
+  eventsHeld: ['events_held', "Events of devices that moved, held until the old home's last event was here."],
   claims: ['claims', 'Devices and subscribers claimed for a connection.'],
   takeovers: ['takeovers', 'Devices and subscribers that moved from node to node.'],
   conflicts: ['conflicts', 'Ids connected on two nodes at once, found after a split.'],
   lookups: ['lookups', 'Devices looked up on all nodes.'],
   nodesLost: ['nodes_lost', 'Nodes that were called lost.'],
   fences: ['fences', 'Times that this node was cut off from the cluster.'],
-} as const satisfies Partial<Record<LinkCountName, readonly [name: string, help: string]>>;
+} as const satisfies Record<LinkCountName, readonly [name: string, help: string]>;
 
 function clusterFamilies({ cluster }: Figures): string[] {
   if (cluster === undefined) return [];

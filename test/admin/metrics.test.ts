@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { createLinkCounts, type LinkCountName, type LinkCounts } from '../../src/cluster/figures.ts';
 import { errors } from '../../src/codes.ts';
 import {
   Counter,
@@ -310,6 +311,23 @@ describe('GET /metrics', () => {
     expect(await ready()).toMatchObject([{ value: 1 }]);
     hub.draining = 'draining';
     expect(await ready()).toMatchObject([{ value: 0 }]);
+  });
+
+  it('has a counter for all that the cluster link counts, and says whether it hears the others', async () => {
+    const names = Object.keys(createLinkCounts()) as LinkCountName[];
+    const counts = Object.fromEntries(names.map((name, index) => [name, 100 + index])) as LinkCounts;
+    const cluster = {
+      node: 'a',
+      state: 'disconnected' as const,
+      figures: async () => ({ counts, nodes: 1, roundTripMs: 7 }),
+      ask: () => Promise.reject(new Error('nobody asks')),
+    };
+    const families = await scrape(await fakeHub({ deps: { cluster } }));
+    const counters = [...families].filter(([name]) => /^dat_cluster_.*_total$/.test(name));
+    const values = counters.map(([, { samples }]) => samples[0]?.value);
+    expect(values.toSorted()).toEqual(Object.values(counts).toSorted());
+    expect(families.get('dat_cluster_connected')?.samples).toMatchObject([{ value: 0 }]);
+    expect(families.get('dat_cluster_round_trip_seconds')?.samples).toMatchObject([{ value: 0.007 }]);
   });
 
   it('escapes what a label may not hold', async () => {
