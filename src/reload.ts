@@ -36,6 +36,12 @@ export interface Reloaded {
   readonly tokens: TokenConfig | undefined;
 }
 
+/** All is read and checked. */
+interface Prepared {
+  readonly answer: ReloadAnswer;
+  readonly reloaded: Reloaded;
+}
+
 export interface ReloaderDeps {
   /** In force. A reload changes them in place: whoever holds them reads the new ones. */
   readonly settings: Settings;
@@ -73,7 +79,10 @@ export class Reloader {
     this.#followers.push(follow);
   }
 
-  /** @throws ReloadRefused when anything is wrong, Error while the hub still starts: nothing has changed then */
+  /**
+   * @throws ReloadRefused when anything is wrong, Error while the hub still starts: nothing has changed then; Error when a
+   *   part of the hub could not be reached: the next reload begins anew
+   */
   reload(): Promise<ReloadAnswer> {
     const reload = this.#last.then(() => this.#reload());
     this.#last = reload.catch(() => {});
@@ -82,23 +91,40 @@ export class Reloader {
 
   async #reload(): Promise<ReloadAnswer> {
     const { logger } = this.#deps;
+    let prepared: Prepared;
     try {
       // In a cluster that is away a start may take long. What is not there yet would have the old keys and certificate.
       if (this.#followers.length === 0) throw new Error('the hub is still starting; ask again');
-      const { answer, reloaded } = this.#prepare();
-      Object.assign(this.#deps.settings, reloaded.settings);
-      this.#tls = reloaded.tls ?? this.#tls;
-      this.#tokens = reloaded.tokens ?? this.#tokens;
-      for (const follow of this.#followers) await follow(reloaded);
-      logger.info(answer, 'reloaded');
-      return answer;
+      prepared = this.#prepare();
     } catch (error) {
       logger.error({ err: error }, 'a reload was refused; nothing has changed');
       throw error;
     }
+    const { answer, reloaded } = prepared;
+    await this.#carryOut(reloaded);
+    logger.info(answer, 'reloaded');
+    return answer;
   }
 
-  #prepare(): { answer: ReloadAnswer; reloaded: Reloaded } {
+  async #carryOut(reloaded: Reloaded): Promise<void> {
+    const { settings, logger } = this.#deps;
+    const before = { settings: { ...settings }, tls: this.#tls, tokens: this.#tokens };
+    Object.assign(settings, reloaded.settings);
+    this.#tls = reloaded.tls ?? this.#tls;
+    this.#tokens = reloaded.tokens ?? this.#tokens;
+    try {
+      for (const follow of this.#followers) await follow(reloaded);
+    } catch (error) {
+      // So that the next reload finds the same changes, and tells them to all.
+      Object.assign(settings, before.settings);
+      this.#tls = before.tls;
+      this.#tokens = before.tokens;
+      logger.error({ err: error }, 'a reload did not reach every thread; reload again');
+      throw error;
+    }
+  }
+
+  #prepare(): Prepared {
     const { settings: inForce, load, readFile } = this.#deps;
     const { settings: loaded, problems, rulesBrokenBy } = load();
     const plan = planReload(inForce, loaded);
