@@ -202,6 +202,22 @@ describe('a verifier with a key set', () => {
     expect(server.requests).toBe(1);
   });
 
+  it('takes a token that names no key where one of the set fits, and none where several do', async () => {
+    const [one, other, ec] = [
+      await keyPair('RS256', 'one'),
+      await keyPair('RS256', 'other'),
+      await keyPair('ES256', 'ec'),
+    ];
+    server = new KeyServer([one.publicJwk, other.publicJwk, ec.publicJwk]);
+    const verifier = new Verifier({ ...none, jwksUrl: await server.start() }, () => Date.now());
+    const unnamed = await tokenFor(claims, { algorithm: 'RS256' }, one.privateKey);
+    expect(await verifier.verify(unnamed)).toMatchObject({ ok: false, status: 401 });
+    const named = await tokenFor(claims, { algorithm: 'RS256', keyId: 'one' }, one.privateKey);
+    expect(await verifier.verify(named)).toMatchObject({ ok: true });
+    const only = await tokenFor(claims, { algorithm: 'ES256' }, ec.privateKey);
+    expect(await verifier.verify(only)).toMatchObject({ ok: true });
+  });
+
   it('says 503 while the keys cannot be had, whatever the token', async () => {
     const { publicJwk, privateKey } = await keyPair('EdDSA');
     server = new KeyServer([publicJwk]);

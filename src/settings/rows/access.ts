@@ -81,8 +81,8 @@ export const accessRows = {
     reloadable: true,
     meaning:
       'URL of a JSON Web Key Set with the public keys for tokens (RS256, ES256, EdDSA). The hub fetches ' +
-      'it again every 10 minutes, and at most every 30 seconds when a token names an unknown key. Turns ' +
-      'authentication on.',
+      'it again every 10 minutes, and at most every 30 seconds when a token names an unknown key. If several ' +
+      'keys of the set fit, a token must name its own (`kid`). Turns authentication on.',
   }),
   authJwtAudience: row({
     kind: text('what the `aud` of tokens names', 'audience'),
