@@ -25,7 +25,7 @@ import type { RuleKeeper } from './supervise/rule-keeper.ts';
 import type { snapshotsOf } from './supervise/snapshots.ts';
 import { TlsFronts } from './supervise/tls-fronts.ts';
 import { chooseTransport } from './transport/choose.ts';
-import { readTls, type Tls } from './transport/tls.ts';
+import { CERTIFICATE_EXPIRED, readTls, type Tls } from './transport/tls.ts';
 import type { Transport } from './transport/transport.ts';
 
 /** Tells the process that it should drain and end. */
@@ -81,7 +81,7 @@ export async function layBase(
   load: () => ReloadSource,
 ): Promise<HubBase> {
   const tls = readTls(settings, readTextFile);
-  if (tls !== undefined && tls.expiresAtMs < Date.now()) logger.warn('the certificate has expired');
+  if (tls !== undefined && tls.expiresAtMs < Date.now()) logger.warn(CERTIFICATE_EXPIRED);
   setUwsEnvironment();
   const fronts = new TlsFronts();
   const { transport, reason } = await chooseTransport(settings.transport, {

@@ -66,6 +66,7 @@ export async function startThreads(
     memory,
     settings,
     tokens: () => reloader.tokens,
+    tls: () => reloader.tls,
     files,
     acceptors: {
       ...(opened.device.acceptor && { device: opened.device.acceptor }),

@@ -12,7 +12,7 @@ import type { Settings } from './settings.ts';
 import { Bells } from './supervise/bells.ts';
 import { descriptorReserve } from './supervise/descriptor-reserve.ts';
 import type { EdgeThreads } from './supervise/edge-threads.ts';
-import { doAll, endStepMsMax } from './supervise/end.ts';
+import { doAll, endMsMax, endStepMsMax } from './supervise/end.ts';
 import { sayGoodbye } from './supervise/goodbye.ts';
 import { Health } from './supervise/health.ts';
 import { Overload } from './supervise/overload.ts';
@@ -38,9 +38,12 @@ export interface Hub {
   readonly ingestWorkers: number;
   /**
    * Reads the settings, the certificate, the key files and the secrets' files again; what may take effect now does.
-   * @throws ReloadRefused when anything is wrong: nothing has changed then
+   * @throws ReloadRefused when anything is wrong: nothing has changed then; ReloadIncomplete when a part of the hub could
+   *   not take what is new
    */
   reload(): Promise<ReloadAnswer>;
+  /** The longest that a drain may take with the settings in force, ms. */
+  readonly drainMsMax: number;
   /** Says goodbye to everyone and ends all threads. A second call waits for the first. Never rejects. */
   drain(): Promise<Drained>;
 }
@@ -181,6 +184,9 @@ async function openHub(base: HubBase, started: Started, undo: Undo): Promise<Hub
     fanoutWorkers: base.counts.fanout,
     ingestWorkers: base.counts.ingest,
     reload: () => reloader.reload(),
+    get drainMsMax() {
+      return endMsMax(settings);
+    },
     drain: () => (drained ??= drain()),
   };
 }
@@ -193,19 +199,19 @@ interface Reloadable {
   readonly listeners: readonly (Pick<Accepting, 'useTls'> | undefined)[];
 }
 
-/** Has a reload reach the parts of the hub. The workers come first: they may fail. */
+/** Has a reload reach the parts of the hub. */
 function followReloads({ reloader, main, logger }: HubBase, parts: Reloadable): void {
   const { threads, webhooks, snapshots, listeners } = parts;
-  reloader.onReload(async (changes) => {
-    const { settings, tokens, tls } = changes;
-    await threads?.reload(changes);
+  reloader.onReload(({ settings, tokens }) => {
     main.reload(settings, tokens);
-    if (tls !== undefined) await Promise.all(listeners.map((listener) => listener?.useTls(tls)));
+    webhooks?.reload(settings);
     const { logLevel, snapshotIntervalMs } = settings;
     if (logLevel !== undefined) logger.level = logLevel;
-    webhooks?.reload(settings);
     if (snapshotIntervalMs !== undefined) snapshots?.setIntervalMs(snapshotIntervalMs);
   });
+  reloader.onReload((changes) => threads?.reload(changes));
+  for (const listener of listeners)
+    reloader.onReload(({ tls }) => (tls === undefined ? undefined : listener?.useTls(tls)));
 }
 
 function watchOverload(

@@ -4,7 +4,7 @@
  */
 export { type Drained, type Hub, startHub } from './hub.ts';
 export { KeyError } from './key-error.ts';
-export { type ReloadAnswer, ReloadRefused, type ReloadSource } from './reload.ts';
+export { type ReloadAnswer, ReloadIncomplete, ReloadRefused, type ReloadSource } from './reload.ts';
 export type { SettingKind } from './settings/kinds.ts';
 export type { Origins } from './settings/rules.ts';
 export {

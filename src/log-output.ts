@@ -29,8 +29,7 @@ export class LogOutput {
 
   /** @param line with its line break */
   write(line: string): void {
-    const note =
-      this.#untold === 0 ? '' : `{"level":"warn","lostLines":${this.#untold},"msg":"log lines were lost"}\n`;
+    const note = this.#untold === 0 ? '' : lost(this.#untold);
     if (this.#put(`${this.#isTorn ? '\n' : ''}${note}${line}`)) this.#untold = 0;
     else {
       this.droppedLines += 1;
@@ -71,6 +70,12 @@ export class LogOutput {
       throw error;
     }
   }
+}
+
+/** A line as those of the log are. */
+function lost(lines: number): string {
+  const time = new Date().toISOString();
+  return `{"level":"warn","time":"${time}","lostLines":${lines},"msg":"log lines were lost"}\n`;
 }
 
 /** Nobody ever wakes it. */

@@ -89,16 +89,21 @@ async function serve(settings: Settings, warnings: readonly string[]): Promise<v
 function endingOf(settings: Settings, logger: Logger, hub: () => Promise<Hub>, ending: AbortController) {
   let isEnding = false;
   let metBug = false;
+  const tooLate = (): never => {
+    logger.fatal('the drain does not end; ending without it');
+    process.exit(EXIT_SOFTWARE);
+  };
   const drain = async (): Promise<void> => {
     isEnding = true;
     ending.abort(new Error('the process is to end'));
     // Also keeps the process here: an event loop that runs empty would end it with 0.
-    setTimeout(() => {
-      logger.fatal('the drain does not end; ending without it');
-      process.exit(EXIT_SOFTWARE);
-    }, endMsMax(settings));
+    let limit = setTimeout(tooLate, endMsMax(settings));
     const drained = await hub().then(
-      (started) => started.drain(),
+      (started) => {
+        clearTimeout(limit);
+        limit = setTimeout(tooLate, started.drainMsMax); // a reload may have changed it
+        return started.drain();
+      },
       () => undefined, // the start has failed, and says so itself
     );
     for (const failure of drained?.failures ?? []) {

@@ -1,6 +1,7 @@
 /**
  * Reload: reads the config file, the certificate, the key files and the secrets' files again. First everything is read
- * and checked, then it takes effect; what is wrong leaves all as it was. Main.
+ * and checked, then it takes effect; what is wrong leaves all as it was. What a part of the hub could not take then, the
+ * next reload brings again. Main.
  */
 import type { Logger } from 'pino';
 import { readTokenConfig, type TokenConfig } from './access/keys.ts';
@@ -8,7 +9,7 @@ import { KeyError } from './key-error.ts';
 import { pick, planReload } from './settings/reload.ts';
 import type { SettingKey, Settings } from './settings/schema.ts';
 import type { ExplainedSettings } from './settings.ts';
-import { readTls, type Tls } from './transport/tls.ts';
+import { CERTIFICATE_EXPIRED, readTls, type Tls } from './transport/tls.ts';
 
 export interface ReloadAnswer {
   /** Settings that took effect; of a file, also when only what is in it is another. */
@@ -18,7 +19,8 @@ export interface ReloadAnswer {
 }
 
 /** The settings as they are read again. */
-export type ReloadSource = Pick<ExplainedSettings, 'settings' | 'problems' | 'rulesBrokenBy'>;
+export type ReloadSource = Pick<ExplainedSettings, 'settings' | 'problems' | 'rulesBrokenBy'> &
+  Partial<Pick<ExplainedSettings, 'warningsOf'>>;
 
 /** Nothing was changed; one line for each problem. */
 export class ReloadRefused extends Error {
@@ -29,17 +31,21 @@ export class ReloadRefused extends Error {
   }
 }
 
+/** A part of the hub could not take what was read, which is right; another reload brings it again. */
+export class ReloadIncomplete extends Error {
+  override readonly name = 'ReloadIncomplete';
+
+  constructor(cause: unknown) {
+    const why = cause instanceof Error ? cause.message : String(cause);
+    super(`not every part of the hub has taken what is new; reload again: ${why}`, { cause });
+  }
+}
+
 /** What a reload changes beside the settings; absent: it is as it was. */
 export interface Reloaded {
   readonly settings: Partial<Settings>;
   readonly tls: Tls | undefined;
   readonly tokens: TokenConfig | undefined;
-}
-
-/** Read and checked. */
-interface Prepared {
-  readonly answer: ReloadAnswer;
-  readonly reloaded: Reloaded;
 }
 
 export interface ReloaderDeps {
@@ -55,10 +61,10 @@ export interface ReloaderDeps {
 export class Reloader {
   readonly #deps: ReloaderDeps;
   readonly #followers: ((reloaded: Reloaded) => unknown)[] = [];
+  /** What some part of the hub could not take the last time. */
+  #missed: Change | undefined;
   #tls: Tls | undefined;
   #tokens: TokenConfig | undefined;
-  /** A reload that some parts of the hub may not have taken: the next one gives it to all of them again. */
-  #unfinished: Prepared | undefined;
   /** Reloads wait for each other. */
   #last: Promise<unknown> = Promise.resolve();
 
@@ -68,25 +74,28 @@ export class Reloader {
     this.#tokens = deps.tokens;
   }
 
-  /** In force: what listeners show; undefined: the hub ends no TLS. */
-  get tls(): Tls | undefined {
-    return this.#tls;
-  }
-
   /** Those in force, for a thread that starts. */
   get tokens(): TokenConfig | undefined {
     return this.#tokens;
   }
 
+  /** The one in force, for a thread that starts. */
+  get tls(): Tls | undefined {
+    return this.#tls;
+  }
+
   /**
-   * @param follow makes a reload take effect in a part of the hub; the settings have changed when it is called. What
-   *   may fail comes first.
+   * @param follow makes a reload take effect in a part of the hub; the settings have changed when it is called. One that
+   *   fails keeps no other from being called.
    */
   onReload(follow: (reloaded: Reloaded) => unknown): void {
     this.#followers.push(follow);
   }
 
-  /** @throws ReloadRefused when anything is wrong, Error while the hub still starts: nothing has changed then */
+  /**
+   * @throws ReloadRefused when anything is wrong, Error while the hub still starts: nothing has changed then;
+   *   ReloadIncomplete when a part of the hub could not take what is new
+   */
   reload(): Promise<ReloadAnswer> {
     const reload = this.#last.then(() => this.#reload());
     this.#last = reload.catch(() => {});
@@ -94,39 +103,46 @@ export class Reloader {
   }
 
   async #reload(): Promise<ReloadAnswer> {
-    const { settings, logger } = this.#deps;
-    const prepared = this.#prepareOrRefuse();
-    const { answer, reloaded } = prepared;
-    Object.assign(settings, reloaded.settings);
+    const { logger } = this.#deps;
+    const { answer, reloaded, warnings } = this.#read();
+    Object.assign(this.#deps.settings, reloaded.settings);
     this.#tls = reloaded.tls ?? this.#tls;
     this.#tokens = reloaded.tokens ?? this.#tokens;
-    this.#unfinished = prepared;
-    try {
-      for (const follow of this.#followers) await follow(reloaded);
-    } catch (error) {
-      const message = 'a reload failed on its way: some threads may have the old settings; reload again';
-      logger.error({ err: error }, message);
-      throw error;
+    for (const warning of warnings) logger.warn(warning);
+    const failures: unknown[] = [];
+    for (const follow of this.#followers) {
+      try {
+        await follow(reloaded);
+      } catch (failure) {
+        failures.push(failure);
+      }
     }
-    this.#unfinished = undefined;
+    if (failures.length > 0) {
+      this.#missed = { answer, reloaded, warnings: [] };
+      const incomplete = new ReloadIncomplete(failures[0]);
+      logger.error({ ...answer, err: incomplete }, 'a reload has not reached every part of the hub');
+      throw incomplete;
+    }
+    this.#missed = undefined;
     logger.info(answer, 'reloaded');
     return answer;
   }
 
-  #prepareOrRefuse(): Prepared {
+  #read(): Change {
     try {
       // In a cluster that is away a start may take long. What is not there yet would have the old keys and certificate.
       if (this.#followers.length === 0) throw new Error('the hub is still starting; ask again');
-      return this.#prepare();
+      const change = this.#prepare();
+      return this.#missed === undefined ? change : both(this.#missed, change);
     } catch (error) {
       this.#deps.logger.error({ err: error }, 'a reload was refused; nothing has changed');
       throw error;
     }
   }
 
-  #prepare(): Prepared {
+  #prepare(): Change {
     const { settings: inForce, load, readFile } = this.#deps;
-    const { settings: loaded, problems, rulesBrokenBy } = load();
+    const { settings: loaded, problems, rulesBrokenBy, warningsOf = () => [] } = load();
     const plan = planReload(inForce, loaded);
     // What takes a restart stays as it is: the rules must hold with that, too.
     const wrong = problems.length > 0 ? problems : rulesBrokenBy(plan.settings);
@@ -135,8 +151,7 @@ export class Reloader {
     const tokens = refusing(() => readTokenConfig(plan.settings, readFile));
     const otherTls = tls?.cert !== this.#tls?.cert || tls?.key !== this.#tls?.key;
     const otherTokens = JSON.stringify(tokens) !== JSON.stringify(this.#tokens);
-    const unfinished = this.#unfinished;
-    const changed = new Set([...(unfinished?.answer.changed ?? []), ...plan.changed]);
+    const changed = new Set(plan.changed);
     if (tls?.cert !== this.#tls?.cert) changed.add('tlsCertFile');
     if (tls?.key !== this.#tls?.key) changed.add('tlsKeyFile');
     if (tokens?.publicKey !== this.#tokens?.publicKey) changed.add('authJwtPublicKeyFile');
@@ -144,12 +159,39 @@ export class Reloader {
     return {
       answer: { changed: [...changed], needRestart: plan.needRestart },
       reloaded: {
-        settings: { ...unfinished?.reloaded.settings, ...pick(plan.settings, plan.changed) },
-        tls: isAnother ? tls : unfinished?.reloaded.tls,
-        tokens: otherTokens ? tokens : unfinished?.reloaded.tokens,
+        settings: pick(plan.settings, plan.changed),
+        tls: isAnother ? tls : undefined,
+        tokens: otherTokens ? tokens : undefined,
       },
+      warnings: [
+        ...warningsOf(plan.settings).filter((warning) => !warningsOf(inForce).includes(warning)),
+        ...(isAnother && tls !== undefined && tls.expiresAtMs < Date.now() ? [CERTIFICATE_EXPIRED] : []),
+      ],
     };
   }
+}
+
+interface Change {
+  readonly answer: ReloadAnswer;
+  readonly reloaded: Reloaded;
+  /** What is new, accepted and probably not meant; for the log. */
+  readonly warnings: readonly string[];
+}
+
+/** The newer change, with what the older one has beside it. */
+function both(older: Change, newer: Change): Change {
+  return {
+    answer: {
+      changed: [...new Set([...older.answer.changed, ...newer.answer.changed])],
+      needRestart: newer.answer.needRestart,
+    },
+    reloaded: {
+      settings: { ...older.reloaded.settings, ...newer.reloaded.settings },
+      tls: newer.reloaded.tls ?? older.reloaded.tls,
+      tokens: newer.reloaded.tokens ?? older.reloaded.tokens,
+    },
+    warnings: newer.warnings,
+  };
 }
 
 /** @throws ReloadRefused instead of the KeyError */

@@ -75,6 +75,8 @@ export interface ExplainedSettings {
   readonly problems: readonly string[];
   /** What would be wrong between other settings from these sources, one line each. */
   rulesBrokenBy(settings: Settings): readonly string[];
+  /** What of other settings from these sources is accepted and probably not meant, one line each. */
+  warningsOf(settings: Settings): readonly string[];
 }
 
 /** The settings, where each comes from, and what is wrong with them. Never throws. */
@@ -88,7 +90,8 @@ export function explainSettings(sources: SettingsSources): ExplainedSettings {
   const circumstances = { origins, production: NODE_ENV === 'production' };
   problems.push(...brokenRules(settings, circumstances, wrong));
   const rulesBrokenBy = (others: Settings) => brokenRules(others, circumstances, wrong);
-  return { settings, origins, problems, rulesBrokenBy };
+  const warningsOf = (others: Settings) => settingWarnings(others, origins);
+  return { settings, origins, problems, rulesBrokenBy, warningsOf };
 }
 
 const processSources = (): SettingsSources => ({

@@ -32,6 +32,7 @@ describe("the log's output", () => {
       const [note, line] = text().split('\n');
       expect(JSON.parse(note ?? '')).toMatchObject({
         level: 'warn',
+        time: expect.stringMatching(/^\d{4}-\d\d-\d\dT.*Z$/),
         lostLines: 2,
         msg: 'log lines were lost',
       });

@@ -65,7 +65,9 @@ describe('the table of settings', () => {
   it('says which settings a reload applies', () => {
     for (const key of settingKeys) {
       const row = rows.find((line) => line.startsWith(`| \`${envName(key)}\` `));
-      expect(row, key).toContain(rowOf(key).reloadable ? ' | yes | ' : ' | restart | ');
+      const { reloadable, environmentOnly } = rowOf(key);
+      // The environment of a process does not change.
+      expect(row, key).toContain(reloadable && !environmentOnly ? ' | yes | ' : ' | restart | ');
     }
   });
 });

@@ -1,17 +1,13 @@
 /** An edge in a thread of its own: attaches the shared memory, builds the edge and runs it until main says close. */
-import { readFileSync } from 'node:fs';
 import { workerData } from 'node:worker_threads';
 import { attachEdge } from '../src/edge/attach.ts';
 import { type Endpoints, runEdgeThread } from '../src/edge/thread.ts';
 import { FromEdge } from '../src/records/commands.ts';
 import type { EdgeTask } from '../src/supervise/tasks.ts';
 import { chooseTransport } from '../src/transport/choose.ts';
-import { readTls } from '../src/transport/tls.ts';
 
 const task = workerData as EdgeTask;
-const { settings, listeners, port, bell, tapped } = task;
-const readFile = (path: string): string => readFileSync(path, 'utf8');
-const tls = readTls(settings, readFile);
+const { settings, tls, listeners, port, bell, tapped } = task;
 const { transport } = await chooseTransport('uws', { tls, end: settings.tlsEnd });
 const { threads } = transport;
 if (threads === undefined) throw new Error(`the ${transport.name} transport has no threads`);
@@ -33,9 +29,8 @@ await runEdgeThread(attached, {
   port,
   bell,
   tapped,
-  reload({ settings: changed, tokens, isOtherCertificate }) {
+  reload({ settings: changed, tokens, tls: other }) {
     attached.reload(changed, tokens);
-    const other = isOtherCertificate ? readTls(settings, readFile) : undefined;
     if (other === undefined) return;
     for (const endpoint of Object.values(endpoints)) endpoint.useTls(other);
   },

@@ -75,6 +75,7 @@ export class FilterPages {
       const slot = filters.find(subscriber, filter.slice(0, -1));
       if (value !== RowState.active || slot < 0) continue;
       // What the pages before the connection was lost did not come to is in these: they are one answer.
+      if (about.input === 'resume') filters.begin(slot, Unfinished.resume);
       const isLeft = filters.isUnfinished(slot) && !hasPages(slot);
       const search = isLeft ? { next: 0 } : before && { next: 0, before };
       jobs.push(this.job({ ...about, slot, filter, walk: walks.start(subscriber), search }));
@@ -87,6 +88,33 @@ export class FilterPages {
     }
     for (const { slot } of jobs) filters.begin(slot, Unfinished.pages);
     return jobs;
+  }
+
+  /**
+   * Another owner has taken over: the one before was about to make rows of the filter active, which is active itself.
+   * @returns their pages; undefined: there are none
+   */
+  ofTakenOver(subscriber: number, session: number, slot: number): PageJob | undefined {
+    const { registry, walks } = this.#deps;
+    const { filters } = registry;
+    const isLeft = (row: number): boolean => {
+      const state = registry.rowState(row);
+      // Of one whose silence is on record, every filter is silent too.
+      if (state === RowState.paused) return filters.isResuming(slot);
+      return state === RowState.disconnected || state === RowState.silent;
+    };
+    const filter = filters.nameOf(slot);
+    const job = this.job({
+      subscriber,
+      session,
+      slot,
+      filter,
+      input: 'reconnect',
+      walk: walks.start(subscriber),
+    });
+    while (!this.gather(job, isLeft)); // in one go, as all that a takeover does
+    job.walk = undefined;
+    return job.devices.length > 0 ? job : undefined;
   }
 
   /** One slice: a page, unless the devices are still being gathered. @returns whether its last page was sent */
@@ -225,7 +253,9 @@ export class FilterPages {
     const isKnown = isSubscribed(before);
     const input = isGained && !isKnown ? 'subscribe' : job.input;
     // Nobody has asked for what is paused meanwhile to be active.
-    const after = isKnown && job.isUnasked ? before : nextRowState(before, input, false);
+    let after = isKnown && job.isUnasked ? before : nextRowState(before, input, false);
+    // The pages of a resume did not all come: these are another connection's, or another owner's.
+    if (!job.isUnasked && registry.filters.isResuming(job.slot)) after = nextRowState(after, 'resume', false);
     // A row that an operator merely allowed is not followed by id.
     const ownTypes = before === RowState.allow ? 0 : registry.subscriptions.rows.ownTypes[row]!;
     subscriptions.setTypes(row, ownTypes, registry.filters.typesOf(subscriber, id, ownTypes));

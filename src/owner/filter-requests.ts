@@ -48,6 +48,7 @@ export class FilterRequests {
       pages.reserved = target.missing;
       job.pages.push(pages);
       if (op === 'subscribe') registry.filters.begin(slot, Unfinished.pages);
+      if (target.before !== undefined) registry.filters.begin(slot, Unfinished.resume);
       registry.reserve(subscriber, pages.reserved);
     }
     return false;

@@ -11,10 +11,14 @@ import { RowState } from '../presence/lifecycle.ts';
 import type { FilterSlab, SubscriberSlab } from '../presence/table.ts';
 
 /**
- * Why a device that the filter matches may still have no row. Where none of these holds, an operator has removed it, or
- * the subscriber may not follow the device.
+ * What is still to be done for a filter. `pages` and `rules`: a device that it matches may still have no row. Where neither
+ * holds, an operator has removed the row, or the subscriber may not follow the device. `resume`: the filter was resumed,
+ * and rows of it are still paused.
  */
-export const Unfinished = { pages: 1, rules: 2 } as const;
+export const Unfinished = { pages: 1, rules: 2, resume: 4 } as const;
+
+/** After which devices without a row are to be looked for. */
+const LACKING = Unfinished.pages | Unfinished.rules;
 
 /** The states that a filter may have. */
 const byStrength: readonly RowState[] = [
@@ -140,11 +144,17 @@ export class FilterTable {
     Atomics.store(this.slab.rows.state, slot, state);
   }
 
+  /** Whether devices that the filter matches are still to get their rows. */
   isUnfinished(slot: number): boolean {
-    return this.slab.rows.unfinished[slot] !== 0;
+    return (this.slab.rows.unfinished[slot]! & LACKING) !== 0;
   }
 
-  /** Devices that the filter matches are still to get their rows. @param why one of Unfinished */
+  /** Whether rows of the filter that are paused are still to be active. */
+  isResuming(slot: number): boolean {
+    return (this.slab.rows.unfinished[slot]! & Unfinished.resume) !== 0;
+  }
+
+  /** @param why bits of Unfinished */
   begin(slot: number, why: number): void {
     this.slab.rows.unfinished[slot]! |= why;
   }

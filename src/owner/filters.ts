@@ -258,7 +258,7 @@ export class Filters {
 
   /** Another owner has taken over: what the one before was about to do for the subscriber's filters is done. */
   recover(subscriber: number, session: number): void {
-    const { registry, walks } = this.#deps;
+    const { registry } = this.#deps;
     this.#endLeftovers(subscriber);
     for (const slot of registry.filters.ofSubscriber(subscriber)) {
       if (registry.filters.state(slot) !== RowState.active) continue;
@@ -266,12 +266,8 @@ export class Filters {
         this.#looksForAll(slot);
         this.#bring(slot, subscriber, { search: { next: 0 } });
       }
-      const filter = registry.filters.nameOf(slot);
-      const walk = walks.start(subscriber);
-      const isPartial = (row: number): boolean => registry.rowState(row) === RowState.disconnected;
-      const job = this.#pages.job({ subscriber, session, slot, filter, input: 'reconnect', walk });
-      while (!this.#pages.gather(job, isPartial)); // in one go, as all that a takeover does
-      if (job.devices.length > 0) this.#enqueue({ ...job, walk: undefined });
+      const job = this.#pages.ofTakenOver(subscriber, session, slot);
+      if (job !== undefined) this.#enqueue(job);
     }
   }
 
@@ -354,7 +350,7 @@ export class Filters {
     jobs.shift();
     if (job.kind === 'request') jobs.unshift(...job.pages);
     else if (!this.#hasPages(session, job.slot) && this.#pages.isThere(job))
-      this.#deps.registry.filters.finish(job.slot, Unfinished.pages);
+      this.#deps.registry.filters.finish(job.slot, Unfinished.pages | Unfinished.resume);
     if (jobs.length > 0) this.#ready.add(session);
     else this.#jobs.delete(session);
   }

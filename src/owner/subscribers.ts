@@ -279,21 +279,25 @@ export class Subscribers {
   /** Its connection is there: it gets what it got before. What an interrupted reconnect left behind goes on. */
   #confirm(slot: number, { actor, hold, silenceMsMin = 0 }: Join): void {
     const { registry, subscriptions, scopes, sweeps, filters, clock, settings } = this.#deps;
-    const { session, vip } = registry.subscribers.rows;
+    const { session, vip, silent } = registry.subscribers.rows;
     scopes.set(slot, actor);
     scopes.useForFilters(slot);
     this.#times.connected(slot, silenceMsMin);
     subscriptions.link(session[slot]!).vip(session[slot]!, vip[slot] !== 0);
     let isPartial = filters.list(slot).some(({ value }) => value === RowState.disconnected);
+    let isHeard = false;
     registry.forEachOfSubscriber(slot, (row) => {
       if (registry.rowState(row) === RowState.active) {
         if (subscriptions.mayDeliver(row)) subscriptions.attach(row);
         else subscriptions.move(row, RowState.disconnected); // the owner before this one was about to take it away
       }
-      if (registry.rowState(row) === RowState.disconnected) isPartial = true;
+      const state = registry.rowState(row);
+      if (state === RowState.disconnected) isPartial = true;
+      if (state === RowState.silent) isHeard = silent[slot] === 0; // not all its rows had seen that
     });
     if (isPartial && hold) this.#times.hold(slot, clock.now() + settings.subscriberRemoveAfterMs);
-    else if (isPartial) sweeps.input(slot, 'reconnect', Notice.resumed);
+    if (isPartial && !hold) sweeps.input(slot, 'reconnect', Notice.resumed);
+    else if (isHeard) sweeps.input(slot, 'activity', Notice.heard);
     filters.recover(slot, session[slot]!);
   }
 

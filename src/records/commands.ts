@@ -7,6 +7,7 @@ import type { TokenConfig } from '../access/keys.ts';
 import type { AccessRule } from '../access/rules.ts';
 import type { JournalEntry } from '../edge/journal.ts';
 import type { Restored } from '../snapshot/restore.ts';
+import type { Tls } from '../transport/tls.ts';
 import type { Certificate } from '../transport/tls-front.ts';
 import type { ChildDescriptor } from '../transport/transport.ts';
 import type { DeviceFrame } from '../wire/device-frames.ts';
@@ -166,8 +167,8 @@ export interface EdgeReload {
   readonly settings: Readonly<Record<string, unknown>>;
   /** Absent: the keys of tokens are as they were. */
   readonly tokens: TokenConfig | undefined;
-  /** The files of the certificate hold another. */
-  readonly isOtherCertificate: boolean;
+  /** Absent: the certificate is as it was. */
+  readonly tls: Tls | undefined;
 }
 
 /** What an edge knows of one of its subscribers' connections. */

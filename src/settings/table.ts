@@ -16,9 +16,11 @@ function tableOf(group: SettingGroup): string {
 }
 
 function cellsOf(key: SettingKey): readonly string[] {
-  const { kind, meaning, secret, reloadable, defaultText: inWords } = rowOf(key);
+  const { kind, meaning, secret, reloadable, environmentOnly, defaultText: inWords } = rowOf(key);
   const name = `${code(envName(key))}${secret ? ' (secret)' : ''}`;
-  return [name, inWords ?? code(defaultText(key)), kind.accepted, reloadable ? 'yes' : 'restart', meaning];
+  // A process has the environment that it was started with.
+  const takes = reloadable && !environmentOnly ? 'yes' : 'restart';
+  return [name, inWords ?? code(defaultText(key)), kind.accepted, takes, meaning];
 }
 
 function code(text: string): string {

@@ -1,13 +1,16 @@
-/** What the hub accepts and is probably not meant: secrets that can be guessed, times that contradict each other. Pure. */
-import { isShortSecret } from '../access/keys.ts';
+/**
+ * What the hub accepts and is probably not meant: secrets that can be guessed, times that contradict each other, settings
+ * that do nothing while another is off. Pure.
+ */
+import { isAuthenticated, isShortSecret } from '../access/keys.ts';
 import { keyOf } from '../webhooks/signature.ts';
 import type { Origins } from './rules.ts';
-import { envName, type SettingKey, type Settings } from './schema.ts';
+import { envName, rowOf, type SettingKey, type Settings } from './schema.ts';
 
 interface Warning {
   readonly keys: readonly SettingKey[];
   /** What is wrong; undefined where nothing is. */
-  readonly check: (settings: Settings, given: (key: SettingKey) => boolean) => string | undefined;
+  readonly check: (settings: Settings) => string | undefined;
 }
 
 /** Whoever asks once a millisecond needs centuries for as many random characters. */
@@ -15,6 +18,9 @@ const ADMIN_TOKEN_CHARACTERS_MIN = 16;
 
 /** What Standard Webhooks asks for. */
 const WEBHOOK_KEY_BYTES_MIN = 24;
+
+/** Of a burst. */
+const NO_RATE = 'is 0: nothing is limited, whatever the rate';
 
 const checks: readonly Warning[] = [
   {
@@ -65,30 +71,78 @@ const checks: readonly Warning[] = [
         : undefined,
   },
   {
-    keys: ['snapshotIntervalMs', 'snapshotFile'],
-    check: ({ snapshotFile }, given) =>
-      snapshotFile === '' && (given('snapshotIntervalMs') || given('snapshotOnCorrupt'))
-        ? 'has no effect without a snapshot file'
+    keys: ['sendQueuesTotalBytes', 'sendQueueMaxBytes'],
+    check: ({ sendQueuesTotalBytes, sendQueueMaxBytes }) =>
+      sendQueuesTotalBytes > 0 && sendQueuesTotalBytes < sendQueueMaxBytes
+        ? 'is below what one send queue may hold: a single slow subscriber fills it'
         : undefined,
   },
   {
-    keys: ['authJwtAudience', 'authJwtSecret'],
-    check: (settings) => {
-      const { authJwtAudience, authJwtIssuer, authJwtSecret, authJwtPublicKeyFile, authJwksUrl } = settings;
-      const isOff = authJwtSecret + authJwtPublicKeyFile + authJwksUrl === '';
-      return isOff && authJwtAudience + authJwtIssuer !== ''
-        ? 'has no effect: without a key, nobody needs a token'
-        : undefined;
-    },
+    keys: ['deviceBurst', 'deviceRate'],
+    check: ({ deviceBurst, deviceRate }) => (deviceBurst === 0 && deviceRate > 0 ? NO_RATE : undefined),
+  },
+  {
+    keys: ['subscriberBurst', 'subscriberRate'],
+    check: ({ subscriberBurst, subscriberRate }) =>
+      subscriberBurst === 0 && subscriberRate > 0 ? NO_RATE : undefined,
+  },
+];
+
+/** Settings that do nothing while something is off. */
+interface Idle {
+  readonly keys: readonly SettingKey[];
+  /** What turns them on. */
+  readonly by: readonly SettingKey[];
+  readonly isOff: (settings: Settings) => boolean;
+}
+
+const idle: readonly Idle[] = [
+  {
+    keys: ['snapshotIntervalMs', 'snapshotOnCorrupt'],
+    by: ['snapshotFile'],
+    isOff: ({ snapshotFile }) => snapshotFile === '',
+  },
+  {
+    keys: ['authJwtAudience', 'authJwtIssuer', 'authFailuresPerMinute'],
+    by: ['authJwtSecret', 'authJwtPublicKeyFile', 'authJwksUrl'],
+    isOff: (settings) => !isAuthenticated(settings),
+  },
+  {
+    keys: ['authBanMs'],
+    by: ['authFailuresPerMinute'],
+    isOff: ({ authFailuresPerMinute }) => authFailuresPerMinute === 0,
+  },
+  {
+    keys: ['clusterNatsCredsFile', 'clusterName', 'nodeId', 'clusterReplicas', 'clusterNodeTimeoutMs'],
+    by: ['clusterNatsUrl'],
+    isOff: ({ clusterNatsUrl }) => clusterNatsUrl.length === 0,
+  },
+  {
+    keys: ['historyEvents', 'historyTtlMs'],
+    by: ['historyBytes'],
+    isOff: ({ historyBytes }) => historyBytes === 0,
+  },
+  { keys: ['tlsEnd'], by: ['tlsCertFile'], isOff: ({ tlsCertFile }) => tlsCertFile === '' },
+  {
+    keys: ['webhookSecret', 'webhookCoalesceMs'],
+    by: ['webhookUrl'],
+    isOff: ({ webhookUrl }) => webhookUrl === '',
   },
 ];
 
 /** One line each. @param origins where each given setting is */
 export function settingWarnings(settings: Settings, origins: Origins): string[] {
-  return checks.flatMap(({ keys, check }) => {
-    const what = check(settings, (key) => origins.has(key));
+  const wrong = checks.flatMap(({ keys, check }) => {
+    const what = check(settings);
     if (what === undefined) return [];
     const [about, ...others] = keys.map(envName);
     return `${about} ${what}${others.length === 0 ? '' : ` (see ${others.join(', ')})`}`;
   });
+  const useless = idle.flatMap(({ keys, by, isOff }) => {
+    // One that is given as its default, or as off, asks for nothing.
+    const given = keys.filter((key) => origins.has(key) && settings[key] !== rowOf(key).default);
+    if (given.length === 0 || !isOff(settings)) return [];
+    return given.map((key) => `${envName(key)} has no effect without ${by.map(envName).join(' or ')}`);
+  });
+  return [...wrong, ...useless];
 }

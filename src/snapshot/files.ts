@@ -76,6 +76,16 @@ function keepPrevious(file: string): void {
   }
 }
 
+/**
+ * FILE becomes FILE.prev, of which no numbering goes on: for a hub that cannot write another. Takes no room on the disk.
+ * @throws what the file system throws
+ */
+export function setBack(file: string): void {
+  if (!exists(file)) return;
+  renameSync(file, previousOf(file));
+  syncDirectory(dirname(file));
+}
+
 /** Puts a file that could not be read out of the way, so that the next snapshot does not push out FILE.prev. */
 export function setAside(file: string): string {
   const corrupt = corruptOf(file);

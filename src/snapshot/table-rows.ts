@@ -8,7 +8,7 @@
 import type { Access, AccessRule } from '../access/rules.ts';
 import { type Clock, toWallMs } from '../clock.ts';
 import { highWater } from '../memory/layout.ts';
-import { Vip } from '../presence/columns.ts';
+import { Numbering, Vip } from '../presence/columns.ts';
 import { DeviceState, RowState } from '../presence/lifecycle.ts';
 import {
   type DeviceRow,
@@ -37,6 +37,7 @@ export function* tableRows(
 }
 
 function* deviceRows(presence: PresenceReader, clock: Clock, isLast: boolean): Generator<SnapshotRow> {
+  const { home } = presence.devices.rows;
   const end = highWater(presence.devices);
   for (let slot = 0; slot < end; slot++) {
     const row = readDevice(presence, slot);
@@ -44,7 +45,9 @@ function* deviceRows(presence: PresenceReader, clock: Clock, isLast: boolean): G
     const { device, seq, deviceStatus: status = '' } = row;
     const lastSeen = Math.max(0, toWallMs(clock, row.lastSeen));
     const saved = { kind: 'device', device, seq, lastSeen, status } as const;
-    yield isLast ? { ...saved, epoch: row.epoch } : saved;
+    // Where another node numbers the device's events, the numbering goes on after this.
+    const isOver = isLast && Atomics.load(home, slot) === Numbering.here;
+    yield isOver ? { ...saved, epoch: row.epoch } : saved;
   }
 }
 

@@ -19,6 +19,7 @@ import {
   ToEdge,
   type ToEdgeCommand,
 } from '../records/commands.ts';
+import type { Tls } from '../transport/tls.ts';
 import type { Acceptor } from '../transport/transport.ts';
 import type { Bells } from './bells.ts';
 import type { CrashLimit } from './crash-limit.ts';
@@ -35,6 +36,8 @@ export interface EdgeThreadsDeps {
   readonly settings: ThreadSettings;
   /** undefined: no token is needed. */
   tokens(): TokenConfig | undefined;
+  /** undefined: TLS is off. */
+  tls(): Tls | undefined;
   readonly files: FileBudget;
   /** Of the listeners whose connections the edges take. */
   readonly acceptors: Readonly<Partial<Record<ListenerName, Acceptor>>>;
@@ -73,10 +76,7 @@ export type RestartCounts = Readonly<Record<'owner' | Exclude<EdgeRole, 'main' |
 };
 
 /** What a reload changed. */
-export interface EdgeChanges extends Pick<EdgeReload, 'settings' | 'tokens'> {
-  /** Absent: the certificate is as it was. */
-  readonly tls: object | undefined;
-}
+export type EdgeChanges = Omit<EdgeReload, 'kind'>;
 
 export class EdgeThreads {
   readonly #deps: EdgeThreadsDeps;
@@ -84,6 +84,8 @@ export class EdgeThreads {
   readonly #threads: ReadonlyMap<number, Thread<FromEdgeCommand>>;
   readonly #descriptors = new Map<Life, Descriptors>();
   readonly #drained = new Map<Life, () => void>();
+  /** While the hub drains: what a thread is told that takes the place of one that died. */
+  #drainOf: ((edge: number) => ToEdgeCommand) | undefined;
   /** By request. */
   readonly #describing = new Map<number, (connections: readonly ConnectionInfo[]) => void>();
   #nextRequest = 1;
@@ -114,11 +116,15 @@ export class EdgeThreads {
   }
 
   async drain(closesPerSecondOf: (edge: number) => number, timeoutMs: number): Promise<void> {
+    const commandFor = (edge: number): ToEdgeCommand => {
+      return { kind: ToEdge.Drain, closesPerSecond: closesPerSecondOf(edge), timeoutMs };
+    };
+    this.#drainOf = commandFor;
     await Promise.all(
       [...this.#threads].map(([edge, { life }]) => {
         if (life === undefined) return undefined;
         const drained = new Promise<void>((resolve) => this.#drained.set(life, resolve));
-        post(life, { kind: ToEdge.Drain, closesPerSecond: closesPerSecondOf(edge), timeoutMs });
+        post(life, commandFor(edge));
         return Promise.race([drained, life.ended]);
       }),
     );
@@ -133,7 +139,7 @@ export class EdgeThreads {
       [...this.#threads.values()].map(({ life }) => {
         if (life === undefined) return undefined;
         const reloaded = new Promise<Error | undefined>((resolve) => this.#reloading.set(life, resolve));
-        post(life, { kind: ToEdge.Reload, settings, tokens, isOtherCertificate: tls !== undefined });
+        post(life, { kind: ToEdge.Reload, settings, tokens, tls });
         return Promise.race([reloaded, life.ended.then(() => undefined)]);
       }),
     );
@@ -198,7 +204,7 @@ export class EdgeThreads {
     { edge, listeners }: PlannedEdge,
     port: MessagePort,
   ): { data: Omit<EdgeTask, 'port'>; transfer: MessagePort[] } {
-    const { memory, settings, tokens, owner, bells, deliveringEdges, files, tapped } = this.#deps;
+    const { memory, settings, tokens, tls, owner, bells, deliveringEdges, files, tapped } = this.#deps;
     const bell = bells.forEdge(
       edge,
       (end) => owner.setBell(edge, end),
@@ -207,7 +213,7 @@ export class EdgeThreads {
     const { presence, history, ownerDoorbell, ownerAway, admission, allowances, tickets } = memory;
     const shared = { presence, history, ownerDoorbell, ownerAway, admission, allowances, tickets };
     const own = memory.edges[edge]!;
-    const looked = { tokens: tokens(), tapped: tapped() };
+    const looked = { tokens: tokens(), tls: tls(), tapped: tapped() };
     return {
       data: { shared, memory: own, edge, listeners, settings, deliveringEdges, files, ...looked, bell },
       transfer: [bell],
@@ -218,6 +224,7 @@ export class EdgeThreads {
     const { frameFailed, slow, journal, events } = this.#deps;
     switch (message.kind) {
       case FromEdge.Ready:
+        if (this.#drainOf !== undefined) post(life, this.#drainOf(edge)); // first: it lets nobody in
         this.#handTo(life, message.descriptors);
         break;
       case FromEdge.FrameFailed:

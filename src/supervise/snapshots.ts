@@ -6,7 +6,7 @@ import type { Logger } from 'pino';
 import { systemClock } from '../clock.ts';
 import { SNAPSHOT_MS_MAX } from '../limits.ts';
 import type { PresenceMemory } from '../presence/table.ts';
-import { checkWritable } from '../snapshot/files.ts';
+import { checkWritable, setBack } from '../snapshot/files.ts';
 import { SnapshotLock } from '../snapshot/lock.ts';
 import type { Restored, SnapshotSource } from '../snapshot/restore.ts';
 import { writeTable } from '../snapshot/write.ts';
@@ -114,7 +114,13 @@ export class Snapshots {
   async start(): Promise<void> {
     this.#started = true;
     this.setIntervalMs(this.#deps.settings.snapshotIntervalMs);
-    if (this.#deps.writtenAtMs !== undefined) await this.#begin();
+    if (this.#deps.writtenAtMs === undefined || (await this.#begin())) return;
+    const { settings, logger } = this.#deps;
+    try {
+      setBack(settings.snapshotFile);
+    } catch (error) {
+      logger.error({ err: error }, 'the snapshot of the hub before this one is still in place');
+    }
   }
 
   /** Between the beginnings of two snapshots from now on, ms; 0: none until the end. */

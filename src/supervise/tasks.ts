@@ -12,6 +12,7 @@ import type { OwnerSettings } from '../owner/owner-deps.ts';
 import type { ListenerName } from '../records/commands.ts';
 import type { Estate } from '../records/estate.ts';
 import type { SnapshotSource } from '../snapshot/restore.ts';
+import type { Tls } from '../transport/tls.ts';
 import type { HubMemory } from './memory.ts';
 
 /** The settings that threads need; what they mean stands in the settings schema. */
@@ -19,8 +20,6 @@ export interface ThreadSettings extends EdgeSettings, OwnerSettings, AdmissionSe
   readonly flushMaxMs: number;
   readonly logLevel: string;
   readonly mqttTopics: readonly string[];
-  readonly tlsCertFile: string;
-  readonly tlsKeyFile: string;
   readonly tlsEnd: 'front' | 'uws';
 }
 
@@ -52,6 +51,8 @@ export interface EdgeTask {
   readonly edge: number;
   /** undefined: no token is needed. */
   readonly tokens: TokenConfig | undefined;
+  /** As main has read it: what is in the files by now may be another, or none. undefined: TLS is off. */
+  readonly tls: Tls | undefined;
   readonly settings: ThreadSettings;
   /** Whose accepted connections it is handed. */
   readonly listeners: readonly ListenerName[];

@@ -1,6 +1,6 @@
 /**
- * The certificate and key that all listeners show, read and checked before anything listens. Main reads them at start,
- * an edge that is a thread of its own when it starts.
+ * The certificate and key that all listeners show, read and checked before anything listens. Main reads them, at start
+ * and for a reload, and hands them to the other threads.
  */
 import { createPrivateKey, type KeyObject, X509Certificate } from 'node:crypto';
 import { createSecureContext } from 'node:tls';
@@ -23,6 +23,9 @@ export interface Tls {
   /** When the server's certificate ends, wall-clock ms. */
   readonly expiresAtMs: number;
 }
+
+/** For the log: no peer that looks at the certificate connects. */
+export const CERTIFICATE_EXPIRED = 'the certificate has expired';
 
 /**
  * @param readFile returns the file's text; what it throws becomes a KeyError

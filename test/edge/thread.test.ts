@@ -179,7 +179,7 @@ describe('an edge that is a thread of its own', () => {
       kind: ToEdge.Reload,
       settings: { a: 1 },
       tokens: undefined,
-      isOtherCertificate: false,
+      tls: undefined,
     } as const;
     bench.command(reload);
     expect(bench.said()).toEqual([

@@ -134,6 +134,18 @@ describe('a table of filters', () => {
     expect(table.isUnfinished(slot)).toBe(false);
   });
 
+  it('that is being resumed lacks no device for that', () => {
+    const { table } = setUp();
+    const slot = create(table, 'a');
+    expect(table.isResuming(slot)).toBe(false);
+    table.begin(slot, Unfinished.resume);
+    expect([table.isResuming(slot), table.isUnfinished(slot)]).toEqual([true, false]);
+    table.finish(slot, Unfinished.pages);
+    expect(table.isResuming(slot)).toBe(true);
+    table.finish(slot, Unfinished.resume);
+    expect(table.isResuming(slot)).toBe(false);
+  });
+
   it('asks for all types that matching filters of the subscriber ask for', () => {
     const { table } = setUp();
     for (const [prefix, types] of [

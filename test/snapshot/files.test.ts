@@ -7,6 +7,7 @@ import {
   previousOf,
   SnapshotRefused,
   setAside,
+  setBack,
   writeSnapshot,
 } from '../../src/snapshot/files.ts';
 import { temporaryDirectory } from '../support/temporary.ts';
@@ -26,6 +27,18 @@ describe('writing a snapshot', () => {
     expect(contents(directory)).toEqual({ snapshot: 'first' });
     writeSnapshot(file, bytes('second'));
     expect(contents(directory)).toEqual({ snapshot: 'second', 'snapshot.prev': 'first' });
+    writeSnapshot(file, bytes('third'));
+    expect(contents(directory)).toEqual({ snapshot: 'third', 'snapshot.prev': 'second' });
+  });
+
+  it('where none can be written: the one there is takes the place of the one before', () => {
+    const directory = temporaryDirectory();
+    const file = join(directory, 'snapshot');
+    for (const text of ['first', 'second']) writeSnapshot(file, bytes(text));
+    setBack(file);
+    expect(contents(directory)).toEqual({ 'snapshot.prev': 'second' });
+    setBack(file);
+    expect(contents(directory)).toEqual({ 'snapshot.prev': 'second' });
     writeSnapshot(file, bytes('third'));
     expect(contents(directory)).toEqual({ snapshot: 'third', 'snapshot.prev': 'second' });
   });

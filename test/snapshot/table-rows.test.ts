@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { Registry } from '../../src/owner/registry.ts';
-import { Vip } from '../../src/presence/columns.ts';
+import { Numbering, Vip } from '../../src/presence/columns.ts';
 import { DeviceState, RowState, StateReason } from '../../src/presence/lifecycle.ts';
 import { createPresence, FILTERED, GRANTED, PresenceReader } from '../../src/presence/table.ts';
 import { tableRows } from '../../src/snapshot/table-rows.ts';
@@ -51,6 +51,15 @@ describe('a device in a snapshot', () => {
     expect(rows()[0]).not.toHaveProperty('epoch');
     expect(rows(true)[0]).toMatchObject({ epoch: 77 });
   });
+
+  it.each([Numbering.claimed, Numbering.elsewhere])(
+    'has no epoch where this node does not number its events (%i): others go on in it',
+    (home) => {
+      const { registry, device, rows } = table();
+      registry.devices.rows.home[device('dev-1')] = home;
+      expect(rows(true)[0]).not.toHaveProperty('epoch');
+    },
+  );
 
   it('is not saved once it is gone', () => {
     const { registry, device, rows } = table();

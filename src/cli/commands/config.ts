@@ -1,6 +1,7 @@
 /** `dat config`: what the hub would start with, and what may be given to it. */
 import { readFileSync } from 'node:fs';
 import { z } from 'zod';
+import { defaultText } from '../../settings/flags.ts';
 import { withoutCredentials } from '../../settings/problems.ts';
 import { settingGroups } from '../../settings/row.ts';
 import { envName, rowOf, settingKeys } from '../../settings/schema.ts';
@@ -48,7 +49,7 @@ export function show(flags: readonly string[], { json }: JsonOption): void {
   else {
     const cells = entries.map(({ key, value, from }) => [
       key,
-      Array.isArray(value) ? value.join(',') || '(same host)' : String(value) || '(none)',
+      String(value) || `(${defaultText(key)})`,
       from === 'default' ? styled('dim', from) : from,
     ]);
     line(table(['SETTING', 'VALUE', 'FROM'], cells));

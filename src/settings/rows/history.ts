@@ -12,7 +12,7 @@ export const historyRows = {
     group: 'History',
     meaning:
       'Memory for recent events of all devices together. `auto` is the larger of 32 MiB and 1 KiB for each device of ' +
-      '`DAT_MAX_DEVICES`. 0 turns history off.',
+      '`DAT_MAX_DEVICES`, at most 2 GiB. 0 turns history off; any other value below 64 KiB counts as 64 KiB.',
   }),
   historyEvents: row({
     kind: wholeNumber(1, 1_000_000, 'events'),

@@ -28,6 +28,16 @@ describe('dat config', () => {
     });
   });
 
+  it('shows what stands for a value that is not given', async () => {
+    const { stdout } = await dat(['config', 'show']);
+    const shown = (key: string): string | undefined =>
+      stdout.split('\n').find((line) => line.startsWith(`${key} `));
+    expect(shown('clusterNatsUrl')).toContain('(none)');
+    expect(shown('nodeId')).toContain('(generated)');
+    expect(shown('allowedOrigins')).toContain('(same host)');
+    expect(shown('host')).toContain('127.0.0.1');
+  });
+
   it('describes the config file and the environment', async () => {
     const schema = JSON.parse((await dat(['config', 'schema'])).stdout);
     expect(schema.properties.devicePort).toEqual({
