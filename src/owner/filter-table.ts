@@ -163,6 +163,18 @@ export class FilterTable {
     this.slab.rows.unfinished[slot]! &= ~why;
   }
 
+  /** As `begin`, of every filter. */
+  beginAll(why: number): void {
+    // Stryker disable next-line EqualityOperator: a row that was never used starts anew
+    for (let slot = 0; slot < highWater(this.slab); slot++) this.begin(slot, why);
+  }
+
+  /** As `finish`, of every filter. */
+  finishAll(why: number): void {
+    // Stryker disable next-line EqualityOperator: as above
+    for (let slot = 0; slot < highWater(this.slab); slot++) this.finish(slot, why);
+  }
+
   count(subscriber: number): number {
     return this.#subscribers.rows.filterCount[subscriber]!;
   }

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { DEVICES_PER_PAGE, DEVICES_PER_SLICE } from '../../src/limits.ts';
 import { SLICE_SLOTS } from '../../src/owner/filter-jobs.ts';
-import { FilterPages, isFilterPage } from '../../src/owner/filter-pages.ts';
+import { FilterPages } from '../../src/owner/filter-pages.ts';
 import type { Input, RowStateName } from '../../src/presence/lifecycle.ts';
 import { ALL_TYPES } from '../../src/wire/events.ts';
 import { ENTRY_BYTES, RowsHarness, type RowsOptions } from './rows-harness.ts';
@@ -28,17 +28,6 @@ const devices = (hub: RowsHarness, count: number): number[] =>
 const page = { page: 'dev-*', devices: [], more: false, waits: false };
 
 describe('a page of a filter', () => {
-  it('has a name of its own, which no request has', () => {
-    const { jobOf } = setUp();
-    const [one, other] = [jobOf([]), jobOf([])];
-    expect([isFilterPage(one.page), isFilterPage(other.page), one.page === other.page]).toEqual([
-      true,
-      true,
-      false,
-    ]);
-    expect([isFilterPage(0), isFilterPage(2 ** 31)]).toEqual([false, false]);
-  });
-
   it('comes empty where there is no device, and is the last', () => {
     const { hub, session, pages, jobOf } = setUp();
     expect(pages.run(jobOf([]))).toBe(true);

@@ -1,7 +1,7 @@
 /** Devices that filters come to follow by other rules, or that another node’s match: looked for in slices. */
 import { describe, expect, it, vi } from 'vitest';
 import { AccessRules } from '../../src/access/rules.ts';
-import { SLICE_SLOTS } from '../../src/owner/filter-jobs.ts';
+import { SLICE_CHANGES, SLICE_SLOTS } from '../../src/owner/filter-jobs.ts';
 import { Unfinished } from '../../src/owner/filter-table.ts';
 import { RowState, type RowStateName } from '../../src/presence/lifecycle.ts';
 import { RowsHarness, type RowsOptions } from './rows-harness.ts';
@@ -87,6 +87,23 @@ describe('the devices that filters may follow by other rules', () => {
     expect(denied.told()).toEqual(['dev-1']);
   });
 
+  it('are not looked for where nothing was denied before', () => {
+    const { hub, filter } = setUp(room(SLICE_SLOTS));
+    devices(hub, SLICE_SLOTS);
+    hub.filters.rulesChange();
+    hub.filters.rescan(new AccessRules([]));
+    expect([hub.filters.isBusy(), hub.registry.filters.isUnfinished(filter)]).toEqual([false, false]);
+  });
+
+  it('are none that has never been there, where the filter is paused, either', () => {
+    const { hub } = setUp({}, 'paused');
+    devices(hub, 1);
+    hub.device('dev-unknown', false);
+    hub.filters.rescan(all);
+    hub.settle();
+    expect(hub.states('s')).toEqual(['dev-1 paused']);
+  });
+
   it('come to each filter in its turn, in the order of the table', () => {
     const { hub, session } = setUp();
     hub.filter('x*', 's');
@@ -115,6 +132,33 @@ describe('a search that is large', () => {
       done = hub.filters.step();
     }
     expect(steps).toBeGreaterThan(3);
+  });
+
+  it('looks at no more devices in a step than a slice may, though no filter matches them', () => {
+    const { hub } = setUp(room(SLICE_SLOTS));
+    for (let n = 0; n < SLICE_SLOTS; n++) hub.device(`x-${n}`);
+    hub.filters.rescan(all);
+    expect(hub.filters.isBusy()).toBe(true);
+  });
+
+  it('makes about as many rows in a step as a slice may change at half the price', () => {
+    const { hub } = begun('paused');
+    const made = hub.states('s').length;
+    expect(made).toBeGreaterThan(SLICE_CHANGES / 2);
+    expect(made).toBeLessThan(SLICE_CHANGES);
+  });
+
+  it('takes a device that another has the place of for nobody', () => {
+    const { hub } = setUp({ capacity: { devices: SLICE_SLOTS } });
+    hub.filter('dev-*', 't', 'paused');
+    for (let n = 2; n < SLICE_SLOTS; n++) hub.device(`x-${n}`);
+    const device = hub.device('dev-1');
+    hub.filters.rescan(new AccessRules([deny('*', 't')]));
+    expect(hub.filters.isBusy()).toBe(true); // the other filter that matches comes with the next slice
+    hub.free('dev-1');
+    expect(hub.device('other')).toBe(device);
+    hub.settle();
+    expect(hub.states('t')).toEqual([]);
   });
 
   it('goes on with each step, and tells all in the order of the table', () => {
@@ -167,17 +211,31 @@ describe('a search that is large', () => {
     }
   });
 
-  it('gives rows without a word where its subscriber has gone since', () => {
-    const { hub, told, last } = begun();
+  it('brings a filter that has its place what that may follow of what is left', () => {
+    const { hub, session, filter, told } = begun();
+    hub.registry.filters.remove(filter);
+    expect(hub.filter('dev-205*', 's')).toBe(filter);
+    readAll(hub, session);
+    expect(told()).toEqual(Array.from({ length: 9 }, (_, n) => `dev-${2050 + n}`));
+  });
+
+  it('gives rows without a word where its subscriber has gone since, some with each step', () => {
+    const { hub, told, ids } = begun();
+    hub.filters.step();
     hub.disconnect('s');
-    hub.settle();
-    expect([told(), hub.state('dev-1', 's'), hub.state(last, 's')]).toEqual([[], 'active', 'active']);
+    const counts = [0];
+    while (hub.filters.step() > 0) counts.push(hub.states('s').length);
+    expect([told(), counts.at(-1)]).toEqual([[], ids.length]);
+    const most = Math.max(...counts.slice(1).map((count, at) => count - counts[at]!));
+    expect(most).toBeLessThanOrEqual(SLICE_CHANGES + 10); // those of the last slice of the search among them
   });
 
   it('takes its turn behind one that is under way', () => {
     const { hub, last, filter } = begun('paused');
     hub.filters.rulesChange();
+    const looks = vi.spyOn(hub.registry, 'findRow');
     hub.filters.rescan(all);
+    expect(looks).not.toHaveBeenCalled();
     hub.filters.rulesChange();
     hub.settle();
     expect([hub.state(last, 's'), hub.filters.hasReady]).toEqual(['paused', false]);
@@ -224,6 +282,35 @@ describe('filters that another node kept', () => {
     hub.registry.filters.setState(filter, RowState.disconnected);
     hub.settle();
     expect(hub.registry.filters.isUnfinished(filter)).toBe(true);
+  });
+
+  it('are followed no further once they are given up', () => {
+    const count = SLICE_SLOTS + 1;
+    const { hub, filter } = setUp(room(count), 'disconnected');
+    const last = devices(hub, count).at(-1)!;
+    hub.filters.rescanOf(hub.subscriber('s'));
+    hub.registry.filters.remove(filter);
+    hub.settle();
+    expect([hub.rowOf('dev-1', 's') >= 0, hub.rowOf(last, 's')]).toEqual([true, -1]);
+  });
+
+  it('leave alone the filter of another subscriber that has their place', () => {
+    const count = SLICE_SLOTS + 1;
+    const { hub, filter } = setUp(room(count), 'disconnected');
+    devices(hub, count);
+    hub.filters.rescanOf(hub.subscriber('s'));
+    hub.registry.filters.remove(filter);
+    expect(hub.filter('dev-*', 't', 'paused')).toBe(filter);
+    hub.registry.filters.begin(filter, Unfinished.pages);
+    hub.settle();
+    expect([hub.states('t'), hub.registry.filters.isUnfinished(filter)]).toEqual([[], true]);
+  });
+
+  it('are not looked for where there are none', () => {
+    const { hub } = setUp(room(SLICE_SLOTS), 'disconnected');
+    devices(hub, SLICE_SLOTS);
+    hub.filters.rescanOf(hub.subscriber('t'));
+    expect(hub.filters.isBusy()).toBe(false);
   });
 
   it('look for themselves once they are active', () => {

@@ -66,6 +66,19 @@ describe('a filter whose subscriber is back with another token', () => {
     expect(hub.states('s')).toEqual(['dev-1 active']);
   });
 
+  it.each(['paused', 'disconnected'] as const)('looks for nothing then where it is %s, either', (state) => {
+    const { hub, back } = setUp({ state });
+    hub.filter('other*', 's'); // active, and finished
+    expect(back(['dev-1', 'dev-2'])).toEqual(['other*: ']);
+    expect(hub.states('s')).toEqual(['dev-1 paused']);
+  });
+
+  it('gains nothing while it is held: it is looked through when it is asked for', () => {
+    const { hub, filter, back } = setUp({ state: 'disconnected' });
+    expect([back(), hub.states('s')]).toEqual([[], ['dev-1 paused']]);
+    expect(hub.registry.filters.isUnfinished(filter)).toBe(false);
+  });
+
   it('looks for nothing once that was looked for', () => {
     const { hub, back } = setUp();
     back();
@@ -136,12 +149,20 @@ describe('a row that an operator removes while pages are on their way', () => {
     expect(hub.states('s')).toEqual(['dev-1 active', 'dev-2 active', 'dev-3 active']);
   });
 
+  it('is not made by those of a filter that is active again meanwhile', () => {
+    const { hub, session, slot, remove } = asking();
+    remove('dev-2');
+    hub.filters.restart(slot, session, [{ filter: 'dev-*', value: RowState.active }], 'activity');
+    expect(read(hub, session).join()).not.toContain('dev-2');
+    expect(hub.states('s')).toEqual(['dev-1 active', 'dev-3 active']);
+  });
+
   it('is not made by pages that come behind the answer that is still due', () => {
     const { hub, slot, session } = asking();
     hub.filters.sessionOver(session);
     const next = hub.connect('s');
-    hub.ask('s', 'subscribe', ['dev-*']);
-    hub.filters.step();
+    hub.ask('s', 'subscribe', ['dev-*', 'x*']);
+    hub.filters.step(); // the second filter is still to be looked for
     hub.subscriptions.move(hub.rowOf('dev-3', 's'), RowState.none);
     hub.filters.removed(slot, hub.device('dev-3'));
     read(hub, next);

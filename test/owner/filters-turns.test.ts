@@ -1,6 +1,7 @@
 /** What is under way for filters: whose turn it is, what goes on, and what ends with a session. */
 import { describe, expect, it } from 'vitest';
 import { PatternSet } from '../../src/access/pattern-set.ts';
+import { AccessRules } from '../../src/access/rules.ts';
 import { DEVICES_PER_SLICE } from '../../src/limits.ts';
 import { SLICE_SLOTS } from '../../src/owner/filter-jobs.ts';
 import { Unfinished } from '../../src/owner/filter-table.ts';
@@ -38,6 +39,15 @@ describe('what sessions have asked for', () => {
       [1, [], [], ['x*: ']],
     ]);
     expect([hub.filters.step(), hub.filters.hasReady, hub.filters.isBusy()]).toEqual([0, false, false]);
+  });
+
+  it('is done a slice a step while a search goes on', () => {
+    const { hub, sessions } = setUp(['a', 'b'], { capacity: { devices: 3 * SLICE_SLOTS } });
+    for (let n = 0; n < 2 * SLICE_SLOTS; n++) hub.device(`y-${n}`);
+    hub.filters.rescan(new AccessRules([{ device: '*', subscriber: '*', access: 'deny' }]));
+    for (const name of ['a', 'b']) hub.ask(name, 'unsubscribe', ['x*']); // in two slices each
+    expect(hub.filters.step()).toBe(2);
+    expect(sessions.map((session) => said(hub.told(session)))).toEqual([['answer '], []]);
   });
 
   it('waits while the session’s edge is behind, and others have their turn', () => {
@@ -178,6 +188,25 @@ describe('a filter that is unfinished', () => {
     expect(unfinished(hub)).toBe(0);
   });
 
+  it.each([
+    ['covers more', undefined],
+    ['covers the same', ['dev-*', 'x']],
+  ] as const)('is so by rules until all was looked for, where the token %s', (_, devices) => {
+    const { hub, slot } = setUp();
+    hub.connect('s', { devices: ['dev-*', 'x'] });
+    hub.scopes.useForFilters(slot);
+    const session = hub.connect('s', devices === undefined ? {} : { devices });
+    hub.ask('s', 'subscribe', ['dev-*']);
+    hub.settle(); // the first page waits for its reader
+    hub.registry.filters.begin(hub.registry.filters.find(slot, 'dev-'), Unfinished.rules);
+    hub.filters.restart(slot, session, [{ filter: 'dev-*', value: RowState.active }], 'activity');
+    for (let pages = 0; pages < 9; pages++) {
+      for (const page of hub.pages.splice(0)) hub.filters.more(session, page);
+      hub.settle();
+    }
+    expect([hub.filters.isBusy(), unfinished(hub)]).toEqual([false, Unfinished.rules]);
+  });
+
   it('gets it also while another filter’s pages are on their way', () => {
     const { hub, session, slot } = setUp();
     for (const id of ['x-1', 'x-2']) hub.device(id);
@@ -282,6 +311,17 @@ describe('filters of an owner that has died', () => {
       }
       expect(hub.registry.filters.isUnfinished(filter)).toBe(areChanging);
     }
+  });
+
+  it('take along what they alone had followed, where it had begun to unsubscribe from them', () => {
+    const { hub, session, slot } = setUp(['s'], { access: 'deny' });
+    hub.filter('x*', 's');
+    for (const id of ['dev-1', 'x-1']) hub.row(id, 's', 'active', { filtered: true });
+    hub.row('dev-2', 's', 'active', { filtered: true, granted: true }); // the grant outlives it
+    hub.row('dev-3', 's', 'active');
+    hub.filters.recover(slot, session);
+    expect(hub.states('s')).toEqual(['dev-2 allow', 'dev-3 active', 'x-1 active']);
+    expect(hub.told(session)).toEqual([{ detach: 'dev-2' }, { detach: 'dev-1' }]);
   });
 
   it('bring nothing where they are not active', () => {
