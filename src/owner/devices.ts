@@ -75,23 +75,21 @@ export class Devices {
     const { session, actor, again } = join;
     const slot = this.#sessions.get(session);
     const unconfirmed = this.#sessions.confirm(session);
-    if (slot !== undefined) this.#terms.confirmed(slot, join.silenceMsMin);
-    if (again) {
-      if (slot !== undefined) return;
-      // The owner before this one had replaced or terminated it, and the edge never heard.
-      const known = registry.deviceOf(actor.id);
-      const replaced = known >= 0 && registry.devices.rows.session[known] !== NONE;
-      this.#link(session).close(session, replaced ? closes.replaced : closes.terminated);
-    } else if (slot === undefined) {
-      if (!this.#handovers.isWaiting(session)) this.join(join, true);
-    } else if (unconfirmed) {
+    if (slot !== undefined) {
+      this.#terms.confirmed(slot, join.silenceMsMin);
+      if (again || !unconfirmed) return;
       // It was let in, or half so, and nobody told it.
       registry.setGateway(slot, join.gateway);
       this.#link(session).joined(session, slot);
       this.#appear(slot);
       this.#input(slot, 'connect', 'connected');
       this.#armStale(slot);
-    }
+    } else if (again) {
+      // The owner before this one had replaced or terminated it, and the edge never heard.
+      const known = registry.deviceOf(actor.id);
+      const replaced = known >= 0 && registry.devices.rows.session[known] !== NONE;
+      this.#link(session).close(session, replaced ? closes.replaced : closes.terminated);
+    } else if (!this.#handovers.isWaiting(session)) this.join(join, true);
   }
 
   /** Sessions that rows name and that the edge has not named. */
@@ -188,6 +186,7 @@ export class Devices {
   /** A stale device was heard. */
   heard(session: number): void {
     const slot = this.#sessions.get(session);
+    // Stryker disable next-line ConditionalExpression: what has no slot has no home here
     if (slot === undefined || this.#deps.registry.devices.rows.home[slot] !== Numbering.here) return;
     this.#input(slot, 'activity', 'heard');
     this.#armStale(slot);
@@ -199,10 +198,12 @@ export class Devices {
     const session = views.u32[(offset + EventField.session) >> 2]!;
     let slot = views.u32[(offset + EventField.device) >> 2]!;
     const { rows } = registry.devices;
+    // Stryker disable next-line ConditionalExpression: a short cut
     if (slot === NONE) {
       if (this.#holdsBack(session, views, offset)) return;
       slot = this.#sessions.get(session) ?? NONE;
     }
+    // Stryker disable next-line ConditionalExpression: a short cut, as none has that slot
     if (slot === NONE || rows.session[slot] !== session) {
       this.#deps.counters.add(Counter.droppedReplaced); // or terminated
       return;
@@ -277,7 +278,7 @@ export class Devices {
     const graceMs = this.#terms.graceMs(slot);
     const backMs = isOffline ? Math.min(graceMs, this.#removeAfterMs(slot)) : graceMs;
     const pausedUntil = Math.max(...pulses.map((pulse) => pulse.lastPauseEndMs(now)));
-    if (pausedUntil > 0 && now < pausedUntil + backMs) wheel.set(slot, pausedUntil + backMs);
+    if (now < pausedUntil + backMs) wheel.set(slot, pausedUntil + backMs);
     else if (!isOffline) {
       const will = this.#terms.takeWill(slot, clock.wallNow(), now);
       if (will !== undefined) this.#broadcasts.send(slot, will, 0, eventBytes(will, 0));

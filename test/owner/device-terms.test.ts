@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { WILL_BYTES_PER_DEVICE, WILLS_BYTES_MIN } from '../../src/limits.ts';
 import { DeviceTerms, type DeviceTermsDeps } from '../../src/owner/device-terms.ts';
 import { EstateNotes } from '../../src/owner/estate-notes.ts';
@@ -73,6 +73,12 @@ describe('the will of a device', () => {
     const wills = new DeviceTerms({ registry: { ...registry, devices }, times, notes });
     const large = { ...will, payload: Buffer.alloc(WILLS_BYTES_MIN - 1000) };
     expect([0, 1, 2].map((slot) => wills.setWill(slot, large))).toEqual([true, true, false]);
+  });
+
+  it('takes room with its status, too', () => {
+    const wills = terms();
+    const long = { ...will, status: 'x'.repeat(WILLS_BYTES_MIN / 4) };
+    expect([0, 1, 2].map((slot) => wills.setWill(slot, long))).toEqual([true, false, false]);
   });
 
   it('is not overtaken by the word that the device is offline, whatever its type', () => {
@@ -151,6 +157,16 @@ describe('the will of a device', () => {
 });
 
 describe('the wills that another owner left', () => {
+  it('are nothing to tell of where a device has none', () => {
+    const told = vi.fn();
+    const own = new EstateNotes(told);
+    const wills = new DeviceTerms({ registry, times, notes: own });
+    wills.joined(64, SLOT);
+    wills.left(SLOT, true);
+    own.flush();
+    expect(told).not.toHaveBeenCalled();
+  });
+
   it('are those of devices that have one', () => {
     const wills = terms();
     left();

@@ -71,6 +71,16 @@ describe('a device that is terminated', () => {
     expect(parts.state('dev-3')).toBe('online');
   });
 
+  it('leaves no will to another owner', () => {
+    const { parts, session } = connected();
+    parts.devices.will({ ...NO_WILL, session, type: EventType.message });
+    parts.notes.flush();
+    expect([...parts.estate.wills.keys()]).toEqual(['dev-1']);
+    parts.devices.terminate(0);
+    parts.notes.flush();
+    expect(parts.estate.wills.size).toBe(0);
+  });
+
   it('is gone for the cluster, too', () => {
     const { parts, session } = connected();
     const terminated = (slot: number): void => void parts.lines.push(`terminated ${slot}`);
@@ -80,13 +90,20 @@ describe('a device that is terminated', () => {
   });
 });
 
+it('a device that connected before the one that has its row is replaced by that', () => {
+  const { parts, session } = connected({ ticket: 2 });
+  const older = parts.device('dev-1', { ticket: 1, edge: 1 });
+  expect(parts.told()).toEqual([`close ${name(older)} 4004`]);
+  expect([parts.devices.sessionsOf(0), parts.devices.sessionsOf(1)]).toEqual([[session], []]);
+});
+
 describe('a device that is another node’s now', () => {
   it('loses its connection, and nothing is broadcast', () => {
-    const { parts, session, rows } = connected();
+    const { parts, session, rows } = connected({ gateway: 'gw' });
     parts.ask(parts.subscriber('s'), 'subscribe', ['dev-1']);
     parts.told();
     parts.devices.surrender(0, closes.replaced);
-    expect(parts.told()).toEqual([`close ${name(session)} 4004`]);
+    expect([parts.told(), rows.gateway[0]]).toEqual([[`close ${name(session)} 4004`], 0]);
     expect([rows.session[0], parts.state('dev-1'), parts.deviceTimers.count]).toEqual([NONE, 'online', 0]);
     expect(parts.devices.sessionsOf(0)).toEqual([]);
   });
@@ -203,6 +220,13 @@ describe('a device whose owner has died', () => {
     expect(parts.state('dev-1')).toBe('offline');
     parts.pass(20);
     expect(parts.state('dev-1')).toBe('free');
+  });
+
+  it('is the only one that its edge is to name, though the table is full', () => {
+    const first = new OwnerParts({ capacity: { devices: 1 } });
+    const session = first.device('dev-1');
+    const parts = first.another();
+    expect([parts.devices.unconfirmedOf(0), parts.deviceTimers.count]).toEqual([[session], 1]);
   });
 
   it('has no timer once its row is free', () => {
