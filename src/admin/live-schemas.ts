@@ -15,7 +15,8 @@ import {
 import { ID_ACCEPTED, isId, isIdPrefix } from '../wire/id.ts';
 import { LIVE_STREAM_HEADER } from './live-names.ts';
 import { listColumns } from './live-order.ts';
-import { count, deviceEntry, fields, id, wholeNumber } from './schemas.ts';
+import { inDigits, wholeNumber } from './query-numbers.ts';
+import { count, deviceEntry, fields, id } from './schemas.ts';
 import { tablesAndThreads } from './stats-schemas.ts';
 
 /** Ids in a query. */
@@ -77,8 +78,8 @@ export const liveListQuery = fields({
       descending: name?.startsWith('-') === true,
     }))
     .describe(`${SORT_ACCEPTED}. Absent: the order of the table`),
-  offset: wholeNumber(OFFSET_ACCEPTED, { least: 0, most: LIST_REACH_MAX - LIST_PAGE_MAX, byDefault: 0 }),
-  limit: wholeNumber(LIMIT_ACCEPTED, { least: 1, most: LIST_PAGE_MAX, byDefault: 50 }),
+  offset: inDigits(wholeNumber(OFFSET_ACCEPTED, 0, LIST_REACH_MAX - LIST_PAGE_MAX).default(0)),
+  limit: inDigits(wholeNumber(LIMIT_ACCEPTED, 1, LIST_PAGE_MAX).default(50)),
   values: z
     .enum(['true', 'false'], { error: FLAG_ACCEPTED })
     .default('false')

@@ -6,6 +6,7 @@ import { ID_ACCEPTED, isId, isIdPrefix } from '../wire/id.ts';
 import { type ErrorCode, errorStatuses } from './errors.ts';
 import { isNodeCursor } from './node-pages.ts';
 import { decodeCursor } from './pages.ts';
+import { inDigits, wholeNumber } from './query-numbers.ts';
 
 // Requests. The message of each check says what is accepted; the error handler puts what was given in front of it.
 
@@ -29,29 +30,10 @@ const PAGE_LIMIT_DEFAULT = 100;
 const PAGE_LIMIT_MAX = 1000;
 const CURSOR_ACCEPTED = 'the cursor of an earlier page of this list, or none for the first page';
 
-interface Range {
-  readonly least: number;
-  readonly most?: number;
-  /** When the query does not name it. */
-  readonly byDefault?: number;
-}
-
-/** A number of a query, in digits: `Number` would take `0x10`, `1e2` and a space as well. */
-export function wholeNumber(accepted: string, { least, most = Number.MAX_SAFE_INTEGER, byDefault }: Range) {
-  const inRange = z.coerce.number({ error: accepted }).int(accepted).min(least, accepted).max(most, accepted);
-  const digits = (given: unknown): unknown => (isOtherText(given) ? Number.NaN : given);
-  // The default stands within, where the OpenAPI document finds it.
-  return z.preprocess(digits, byDefault === undefined ? inRange : inRange.default(byDefault));
-}
-
-function isOtherText(given: unknown): boolean {
-  return typeof given === 'string' && !/^\d+$/.test(given);
-}
-
 /** @param most entries in one answer */
 export function limitUpTo(most: number, byDefault = PAGE_LIMIT_DEFAULT) {
-  const accepted = `a whole number from 1 to ${most}`;
-  return wholeNumber(accepted, { least: 1, most, byDefault }).describe('Entries in one page');
+  const whole = wholeNumber(`a whole number from 1 to ${most}`, 1, most);
+  return inDigits(whole.default(byDefault)).describe('Entries in one page');
 }
 const limit = limitUpTo(PAGE_LIMIT_MAX);
 const cursor = z
@@ -93,9 +75,9 @@ const EVENTS_DEFAULT = 50;
 const BEFORE_ACCEPTED = 'the seq of an event, or the cursor of the previous page';
 export const eventsQuery = fields({
   limit: limitUpTo(PAGE_LIMIT_MAX, EVENTS_DEFAULT),
-  before: wholeNumber(BEFORE_ACCEPTED, { least: 1 })
-    .optional()
-    .describe('Only events of a smaller seq; without it from the newest'),
+  before: inDigits(wholeNumber(BEFORE_ACCEPTED, 1).optional()).describe(
+    'Only events of a smaller seq; without it from the newest',
+  ),
 });
 
 const subscriptionStatus = z.enum(['allow', 'active', 'inactive', 'deny'], {

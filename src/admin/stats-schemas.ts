@@ -2,16 +2,15 @@
 import { z } from 'zod';
 import { FIGURES_KEPT_SECONDS, FIGURES_TOLD_SECONDS } from '../limits.ts';
 import { type KeptSeries, keptSeries } from './kept-figures.ts';
-import { count, fields, wholeNumber } from './schemas.ts';
+import { inDigits, wholeNumber } from './query-numbers.ts';
+import { count, fields } from './schemas.ts';
 
 const SECONDS_ACCEPTED = `a whole number from 1 to ${FIGURES_KEPT_SECONDS}`;
 
 export const keptFiguresQuery = fields({
-  seconds: wholeNumber(SECONDS_ACCEPTED, {
-    least: 1,
-    most: FIGURES_KEPT_SECONDS,
-    byDefault: FIGURES_TOLD_SECONDS,
-  }).describe('At most so many figures, the newest'),
+  seconds: inDigits(
+    wholeNumber(SECONDS_ACCEPTED, 1, FIGURES_KEPT_SECONDS).default(FIGURES_TOLD_SECONDS),
+  ).describe('At most so many figures, the newest'),
 });
 
 const names = Object.keys(keptSeries) as KeptSeries[];

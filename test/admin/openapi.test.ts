@@ -63,6 +63,21 @@ describe('GET /openapi.json', () => {
     expect(named.map(({ name }: { name: string }) => name)).toEqual(inPath);
   });
 
+  it.each([
+    ['/v1/devices', 'limit', { minimum: 1, maximum: 1000, default: 100 }],
+    ['/v1/devices/{device}/events', 'limit', { minimum: 1, maximum: 1000, default: 50 }],
+    ['/v1/live/devices', 'offset', { minimum: 0, default: 0 }],
+    ['/v1/live/devices', 'limit', { minimum: 1, default: 50 }],
+    ['/v1/stats/history', 'seconds', { minimum: 1, maximum: 3600, default: expect.any(Number) }],
+  ])('says of %s which whole numbers %s may be, and what it is by default', async (path, name, schema) => {
+    const { body } = await (await fakeHub()).ask('GET', '/openapi.json');
+    const parameters = body.paths[path].get.parameters as { name: string; schema: object }[];
+    expect(parameters.find((one) => one.name === name)).toMatchObject({
+      required: false,
+      schema: { type: 'integer', ...schema },
+    });
+  });
+
   it('describes what the events route takes', async () => {
     const { body } = await (await fakeHub()).ask('GET', '/openapi.json');
     const { content } = body.paths['/v1/devices/{device}/events'].post.requestBody;
