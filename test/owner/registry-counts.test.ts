@@ -188,7 +188,43 @@ describe('a cluster', () => {
   });
 });
 
+describe('a device that wants to know whether anybody listens', () => {
+  it('is told of another node as the first listener and the last, and of none between', () => {
+    const { registry, told } = new Bench();
+    registry.countPeer(0, PEER_EDGE, 1);
+    registry.countPeer(0, PEER_EDGE, -1);
+    expect(told.splice(0)).toEqual([0, 0]);
+    registry.createRow(0, 0, RowState.active);
+    registry.countPeer(0, PEER_EDGE, 1);
+    registry.countPeer(0, PEER_EDGE, -1);
+    expect(told).toEqual([0]);
+  });
+});
+
+describe('a subscriber that comes to another edge', () => {
+  it('takes along there what it follows actively, and nothing else', () => {
+    const { registry } = new Bench();
+    registry.createRow(0, 0, RowState.paused);
+    registry.createRow(1, 0, RowState.active);
+    registry.createRow(1, 1, RowState.active);
+    registry.moveToEdge(0, 1, true);
+    expect([...registry.interest]).toEqual([0, 0, 0, 1, 1, 0]);
+    registry.moveToEdge(0, 2, true);
+    expect([...registry.interest]).toEqual([0, 0, 0, 1, 0, 1]);
+    registry.moveToEdge(0, 0, true);
+    expect([...registry.interest]).toEqual([0, 0, 0, 2, 0, 0]);
+  });
+});
+
 describe('a row', () => {
+  it.each(['allow', 'deny'] as const)('that an operator sets to %s asks for nothing', (state) => {
+    const { registry } = new Bench();
+    const row = registry.createRow(0, 0, RowState[state]);
+    const { types, ownTypes } = registry.subscriptions.rows;
+    expect([types[row], ownTypes[row], registry.isFiltered(row)]).toEqual([0, 0, false]);
+    expect(registry.isHeld(0)).toBe(true);
+  });
+
   it('is of all types and by id, where nobody says otherwise', () => {
     const { registry } = new Bench();
     const row = registry.createRow(0, 0, RowState.active);

@@ -107,8 +107,7 @@ export class OperatorState {
     const pairs = new Set(changes.map((change) => (change.kind === 'pair' ? keyOf(change) : '')));
     const { device, subscriber } = registry.subscriptions.rows;
     for (let row = 0; row < highWater(registry.subscriptions); row++) {
-      const isSet = registry.rowState(row) === RowState.deny || registry.isGranted(row);
-      if (registry.rowState(row) === RowState.none || !isSet) continue;
+      if (registry.rowState(row) !== RowState.deny && !registry.isGranted(row)) continue;
       const pair: Pair = {
         kind: 'pair',
         device: registry.deviceId(device[row]!),
