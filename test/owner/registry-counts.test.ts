@@ -188,7 +188,53 @@ describe('a cluster', () => {
   });
 });
 
+describe('a device that wants to know whether anybody listens', () => {
+  it('is told of another node as the first listener and the last, and of none between', () => {
+    const { registry, told } = new Bench();
+    registry.countPeer(0, PEER_EDGE, 1);
+    registry.countPeer(0, PEER_EDGE, -1);
+    expect(told.splice(0)).toEqual([0, 0]);
+    registry.createRow(0, 0, RowState.active);
+    registry.countPeer(0, PEER_EDGE, 1);
+    registry.countPeer(0, PEER_EDGE, -1);
+    expect(told).toEqual([0]);
+  });
+
+  it('is told of the first listener here and of the last, and of none between', () => {
+    const { registry, told } = new Bench();
+    const rows = [0, 1].map((subscriber) => registry.createRow(0, subscriber, RowState.active));
+    expect(told.splice(0)).toEqual([0]);
+    registry.removeRow(rows[0]!);
+    expect(told).toEqual([]);
+    registry.removeRow(rows[1]!);
+    expect(told).toEqual([0]);
+  });
+});
+
+describe('a subscriber that comes to another edge', () => {
+  it('takes along there what it follows actively, and nothing else', () => {
+    const { registry } = new Bench();
+    registry.createRow(0, 0, RowState.paused);
+    registry.createRow(1, 0, RowState.active);
+    registry.createRow(1, 1, RowState.active);
+    registry.moveToEdge(0, 1, true);
+    expect([...registry.interest]).toEqual([0, 0, 0, 1, 1, 0]);
+    registry.moveToEdge(0, 2, true);
+    expect([...registry.interest]).toEqual([0, 0, 0, 1, 0, 1]);
+    registry.moveToEdge(0, 0, true);
+    expect([...registry.interest]).toEqual([0, 0, 0, 2, 0, 0]);
+  });
+});
+
 describe('a row', () => {
+  it.each(['allow', 'deny'] as const)('that an operator sets to %s asks for nothing', (state) => {
+    const { registry } = new Bench();
+    const row = registry.createRow(0, 0, RowState[state]);
+    const { types, ownTypes } = registry.subscriptions.rows;
+    expect([types[row], ownTypes[row], registry.isFiltered(row)]).toEqual([0, 0, false]);
+    expect(registry.isHeld(0)).toBe(true);
+  });
+
   it('is of all types and by id, where nobody says otherwise', () => {
     const { registry } = new Bench();
     const row = registry.createRow(0, 0, RowState.active);
@@ -201,6 +247,30 @@ describe('a row', () => {
     ]);
     const other = registry.createRow(0, 1, RowState.active, { types: 2 });
     expect([types[other], ownTypes[other]]).toEqual([2, 2]);
+  });
+
+  it('holds on to its device as long as it is there, unless only filters follow', () => {
+    const { registry } = new Bench();
+    const filtered = registry.createRow(0, 0, RowState.active, { ownTypes: 0 });
+    const own = registry.createRow(0, 1, RowState.active);
+    registry.removeRow(filtered);
+    expect(registry.devices.rows.holders[0]).toBe(1);
+    registry.removeRow(own);
+    expect(registry.devices.rows.holders[0]).toBe(0);
+  });
+
+  it('keeps what its subscriber asked for while it is denied, and nothing of it once it is merely allowed', () => {
+    const { registry } = new Bench();
+    const row = registry.createRow(0, 0, RowState.active, { types: 3, ownTypes: 1 });
+    const { types, ownTypes } = registry.subscriptions.rows;
+    for (const [state, kept] of [
+      ['deny', [3, 1]],
+      ['allow', [0, 0]],
+    ] as const) {
+      registry.setRowState(row, RowState[state]);
+      registry.setHeld(row);
+      expect([types[row], ownTypes[row]]).toEqual(kept);
+    }
   });
 
   it('is not made of what is reserved, but takes of it where it was reserved for it', () => {

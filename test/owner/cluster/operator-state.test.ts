@@ -33,6 +33,20 @@ function following(options: ClusterOptions = {}) {
   return { hub, device, ann };
 }
 
+/** `ann` follows so many devices, whom nobody else knows. */
+function large(rows: number, options: ClusterOptions = {}): ClusterOwner {
+  const hub = new ClusterOwner({
+    capacity: { devices: 3000, subscribers: 4, subscriptions: 3000 },
+    maxSubscriptionsPerSubscriber: 3000,
+    ringBytes: 4 * 1024 * 1024,
+    ...options,
+  });
+  hub.subscriber('ann');
+  for (let n = 0; n < rows; n++) hub.setRow(`dev-${n}`, 'ann', 'active');
+  hub.hush();
+  return hub;
+}
+
 describe('A pair that operators deny', () => {
   it('is denied from then on, and only then the revision counts as obeyed', () => {
     const { hub, device } = following();
@@ -206,15 +220,7 @@ describe('Rules', () => {
   });
 
   it('are obeyed part by part in a large table, and count as obeyed after the last', () => {
-    const rows = 2500;
-    const hub = new ClusterOwner({
-      capacity: { devices: 3000, subscribers: 4, subscriptions: 3000 },
-      maxSubscriptionsPerSubscriber: 3000,
-      ringBytes: 4 * 1024 * 1024,
-    });
-    const ann = hub.subscriber('ann');
-    for (let n = 0; n < rows; n++) hub.setRow(`dev-${n}`, 'ann', 'active');
-    hub.hush();
+    const hub = large(2500);
     apply(hub, 7, [rules('dev-*')]);
     // The poll that took the list has done the next part, too.
     expect(hub.row('dev-1500', 'ann')).toBeUndefined();
@@ -227,19 +233,11 @@ describe('Rules', () => {
     expect(hub.owner.untilNextTimerMs()).toBeGreaterThan(0);
     hub.poll();
     expect(applied(hub)).toEqual([]);
-    hub.disconnect(ann);
   });
 });
 
 it('Rules that are obeyed part by part let filters follow what is denied no more', () => {
-  const hub = new ClusterOwner({
-    capacity: { devices: 3000, subscribers: 4, subscriptions: 3000 },
-    maxSubscriptionsPerSubscriber: 3000,
-    ringBytes: 4 * 1024 * 1024,
-    rules: [{ device: 'home-1', subscriber: '*', access: 'deny' }],
-  });
-  hub.subscriber('ann');
-  for (let n = 0; n < 2500; n++) hub.setRow(`dev-${n}`, 'ann', 'active');
+  const hub = large(2500, { rules: [{ device: 'home-1', subscriber: '*', access: 'deny' }] });
   hub.home('home-1');
   hub.ask(hub.subscriber('bob'), 'subscribe', ['home-*']);
   hub.says(fromLink.listed, { prefix: 'home-', ids: '', done: true });
@@ -315,6 +313,27 @@ describe('A list of changes', () => {
     hub.ask(ann, 'subscribe', ['dev-9']);
     hub.says(fromLink.settled, { id: 'dev-9', found: false });
     expect(hub.row('dev-9', 'ann')).toBe('active');
+  });
+
+  it('that is all that is set brings the rules that hold from then on', () => {
+    const { hub } = following();
+    apply(hub, 2, [rules('dev-1')], true);
+    expect(hub.row('dev-1', 'ann')).toBeUndefined();
+    expect(hub.got()[0]).toMatch(/^deniedByRule ann/);
+  });
+
+  it('that is all that is set leaves it to the rules to end what they deny', () => {
+    const hub = large(2500);
+    apply(hub, 7, [rules('dev-*')]);
+    expect(hub.row('dev-2400', 'ann')).toBe('active');
+    hub.hush();
+    apply(hub, 8, [rules('dev-*')], true);
+    hub.settle();
+    const notices = new Set(hub.got().map((line) => line.split(' ')[0]));
+    expect([hub.row('dev-2400', 'ann'), [...notices].sort()]).toEqual([
+      undefined,
+      ['deniedByRule', 'detach'],
+    ]);
   });
 
   it('that is all that is set leaves alone what nobody set', () => {
