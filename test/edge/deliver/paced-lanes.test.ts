@@ -42,12 +42,12 @@ const takeOut = (session: SubscriberSession): Taken => audience.takeOut(session,
 const seqs = ({ waiting }: Taken): number[] => waiting.map(({ views }) => seqOf(views));
 
 describe('an event that waits for its turn', () => {
-  it('is kept in the same memory as those before, while it fits', () => {
+  it.each([1, 2, 3, 4, 5, 6, 7, 8])('is kept in the memory of one before that was as long: %d', (length) => {
     follower();
-    for (const [seq, payload] of ['{}', '"12345678"', '1', '"87654321"'].entries())
-      event(seq, EventType.message, payload);
+    const payload = '1'.repeat(length);
+    for (const [seq, text] of [payload, payload, '1', payload].entries()) event(seq, EventType.message, text);
     const [kept] = audience.newest;
-    event(4, EventType.message, '"abcdefgh"');
+    event(4, EventType.message, payload);
     expect(audience.newest[0]).toBe(kept);
     expect(seqOf(kept!)).toBe(4);
   });

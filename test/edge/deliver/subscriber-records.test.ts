@@ -2,6 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import { GapReason, NO_BYTES, Refusal } from '../../../src/records/replies.ts';
 import { NO_PAST } from '../../../src/wire/subscriber-ops.ts';
+import type { Frame } from '../../support/frames.ts';
 import { last, OwnerSays, pageAt, pageOf, since } from './owner-says.ts';
 
 describe('an answer', () => {
@@ -63,15 +64,19 @@ describe('an answer', () => {
   it('of another owner to an unsubscribe is as the first would have been, though that was done already', () => {
     const bench = new OwnerSays();
     const { session, thread, socket } = bench;
-    thread.attach(socket, 0);
+    for (const device of [0, 2]) thread.attach(socket, device);
     thread.poll();
-    bench.ask(['d0', 'd1'], NO_PAST, [], 'unsubscribe');
+    bench.ask(['d0', 'd1', 'd2'], NO_PAST, [], 'unsubscribe');
     bench.say((link) => link.resync());
     bench.say((link) => link.resynced());
     const refused = [0, 1].map((n) => ({ device: `d${n}`, why: Refusal.notSubscribed }));
-    bench.say((link) => link.answer({ session, request: 1 }, NO_BYTES, refused, false));
-    expect(socket.frames).toMatchObject([
-      { op: 'unsubscribed', devices: ['d0'], errors: [{ device: 'd1', code: 120 }] },
+    const other = { device: 'd2', why: Refusal.full }; // whatever the reason is
+    bench.say((link) => link.answer({ session, request: 1 }, NO_BYTES, [...refused, other], false));
+    const [{ op, devices, errors = [] }] = socket.frames as [Frame];
+    expect([op, devices]).toEqual(['unsubscribed', ['d0']]);
+    expect(errors.map(({ device, code }) => [device, code])).toEqual([
+      ['d1', 120],
+      ['d2', 106],
     ]);
     expect(socket.topics.size).toBe(0);
   });
