@@ -96,6 +96,13 @@ describe('a device that an operator has ended', () => {
     expect(told()).toEqual([]);
   });
 
+  it('is not forgotten for one that has a connection and was never ended', () => {
+    const { endings } = setUp();
+    for (let n = 0; n < ENDED_MAX; n++) endings.end(device, `dev-${n}`, 5);
+    endings.livesOn(device, 'other');
+    expect([endings.number(device, 'dev-0'), endings.number(device, 'other')]).toEqual([5, 0]);
+  });
+
   it('is forgotten first where more were ended than are remembered', () => {
     const { endings } = setUp();
     for (let n = 0; n <= ENDED_MAX; n++) endings.end(device, `dev-${n}`, 5);

@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import type { RecordLayout } from '../../src/records/layout.ts';
 import * as replies from '../../src/records/replies.ts';
 import {
+  bareEntry,
   type Entry,
   EntryWriter,
   encodeFilters,
@@ -123,8 +124,11 @@ describe('a page of entries', () => {
       64 * 1024 + 8,
     ]);
     const other = new EntryWriter();
+    add(other, entry);
+    const { buffer } = other.take();
+    expect(buffer.byteLength).toBe(64 * 1024);
     for (let n = 0; n < 64; n++) add(other, whole);
-    expect(other.take().buffer.byteLength).toBe(64 * 1024);
+    expect(other.take().buffer).toBe(buffer);
   });
 
   it('keeps what it has when it grows again and again', () => {
@@ -146,6 +150,15 @@ describe('a page of entries', () => {
     const elsewhere = Buffer.alloc(page.length + 24);
     elsewhere.set(page, 8);
     expect(readEntries(elsewhere.subarray(8, 8 + page.length))).toEqual([entry]);
+  });
+});
+
+describe('an entry of which nothing but the id is to be said', () => {
+  it('has all fields of others', () => {
+    const bare = bareEntry('dev-1');
+    expect(bare.device).toBe('dev-1');
+    const said = { device: 'dev-1', deviceStatus: '' };
+    expect(bare).toEqual({ ...Object.fromEntries(Object.keys(entry).map((field) => [field, 0])), ...said });
   });
 });
 

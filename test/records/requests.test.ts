@@ -78,6 +78,12 @@ describe('a join', () => {
     expect(devices(['b', 'a.*'])?.patterns).toEqual(['b', 'a.*']);
   });
 
+  it('takes no room for what it does not say', () => {
+    const bytesOf = (devices: PatternSet | undefined) =>
+      readBack((ring) => writeJoin(ring, { ...join, actor: { ...join.actor, devices } }), readJoin).bytes;
+    expect(bytesOf(undefined)).toBe(bytesOf(new PatternSet([])));
+  });
+
   it('says whether the peer is a vip, how silent it may be and whose gateway speaks for it', () => {
     const actor = { ...join.actor, vip: true };
     const value = { ...join, actor, silenceMsMin: Number.POSITIVE_INFINITY, gateway: 'gw-1' };
@@ -112,6 +118,7 @@ describe('a request', () => {
   it('tells all of the subscriber’s devices from none', () => {
     expect(asked(request).values).toEqual({ ...request, past: false });
     expect(asked({ ...request, devices: [] }).values.devices).toEqual([]);
+    expect(asked(request).bytes).toBe(asked({ ...request, devices: [] }).bytes);
   });
 });
 

@@ -79,6 +79,7 @@ export class Missed {
   add(session: SubscriberSession, { waiting, turns }: Taken = NOTHING_TAKEN): void {
     this.#since.set(session, this.#newest);
     this.#counts[session.encoding]! += 1;
+    // Stryker disable next-line ConditionalExpression,EqualityOperator: an empty list is as none, but takes memory
     if (turns.length > 0) {
       this.#turns ??= new Map();
       this.#turns.set(session, turns);

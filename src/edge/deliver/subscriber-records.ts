@@ -142,7 +142,7 @@ export class SubscriberRecords {
     const { rows, twice } = this.#withPast(session, page, asked);
     const { refusedNow, gone } = withoutGone(readRefusals(refusals), asked);
     // What is refused has no entry.
-    const told = (twice.length === 0 ? rows : rows.filter((row) => !twice.includes(row))).concat(gone);
+    const told = rows.filter((row) => !twice.includes(row)).concat(gone);
     const malformed = asked.named?.malformed ?? [];
     const refused = [
       ...refusedNow,

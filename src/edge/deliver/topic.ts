@@ -85,8 +85,8 @@ export class Topic {
    */
   remove(session: SubscriberSession, shard: number, open: boolean, comesBack = false): void {
     if (session.every > 0) {
-      this.paced?.remove(session, comesBack);
-      if (this.paced?.isEmpty) this.paced = undefined;
+      this.paced!.remove(session, comesBack);
+      if (this.paced!.isEmpty) this.paced = undefined;
       return;
     }
     if (session.vip) {
@@ -105,12 +105,12 @@ export class Topic {
 
   /** Removes one that falls behind, or comes to get other types. @param types bits of those that it takes along */
   takeOut(session: SubscriberSession, shard: number, types = ALL_TYPES): Taken {
-    if (session.every === 0 || this.paced === undefined) {
+    if (session.every === 0) {
       this.remove(session, shard, true);
       return NOTHING_TAKEN;
     }
-    const taken = this.paced.takeOut(session, types);
-    if (this.paced.isEmpty) this.paced = undefined;
+    const taken = this.paced!.takeOut(session, types);
+    if (this.paced!.isEmpty) this.paced = undefined;
     return taken;
   }
 

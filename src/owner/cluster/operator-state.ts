@@ -118,7 +118,7 @@ export class OperatorState {
       if (!pairs.has(keyOf(pair))) this.#pair(pair);
     }
     for (const [device, subscriber] of access.denied) {
-      const pair: Pair = { kind: 'pair', device, subscriber, access: undefined };
+      const pair: Pair = { device, subscriber, access: undefined };
       if (!pairs.has(keyOf(pair))) this.#pair(pair);
     }
     this.#vips.clear();
@@ -140,6 +140,7 @@ export class OperatorState {
       if (!ok && access === 'deny') control.deny(device, subscriber); // the table is full
       return;
     }
+    const deviceSlot = registry.deviceOf(device);
     const slot = registry.subscriberOf(subscriber);
     if (deviceSlot < 0 || slot < 0) return;
     const row = registry.findRow(deviceSlot, slot);

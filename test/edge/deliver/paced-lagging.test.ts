@@ -136,6 +136,20 @@ describe('a follower at a pace that falls behind', () => {
     expect(news(socket)).toBe('');
   });
 
+  it('gets a status that it missed at once, and no more devices with it than there is room for', () => {
+    const devices = [0, 1, 2];
+    const socket = thread.subscriber(devices, { query: `&every=${EVERY_MS}` });
+    thread.lag(socket);
+    const payload = Buffer.from(JSON.stringify('x'.repeat(QUEUE_BYTES / 4)));
+    for (const device of devices) thread.event(device, 'normal', payload, EventType.status);
+    thread.poll();
+    socket.stalled = true;
+    socket.drainTo(0);
+    expect(socket.news()).toBe('d0:1 d1:1');
+    socket.drainTo(0);
+    expect(socket.news()).toBe('d2:1');
+  });
+
   it('gets an urgent event that replaces what it missed', () => {
     const socket = follower();
     messages(1);

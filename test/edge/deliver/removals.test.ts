@@ -1,5 +1,5 @@
 /** What subscribers are told of subscriptions that the hub has removed, by the ten thousand, on an edge. */
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import type { SubscriberSession } from '../../../src/edge/deliver/subscriber-session.ts';
 import { DEVICES_PER_PAGE } from '../../../src/limits.ts';
 import { Notice } from '../../../src/records/replies.ts';
@@ -134,9 +134,26 @@ describe('a subscriber whose subscriptions are removed by the thousand', () => {
       remove(thread, socket, named(0, 5));
     }
     thread.end(gone);
+    const { removals } = thread.edge.deliverer;
+    expect(removals.size).toBe(5); // of the other
     gone.drainTo(0);
     other.drainTo(0);
-    expect([gone.frames, removed(other)]).toEqual([[], [named(0, 5)]]);
+    expect([gone.frames, removed(other), removals.size]).toEqual([[], [named(0, 5)], 0]);
+  });
+
+  it('is not waited for any more when it goes', () => {
+    vi.useFakeTimers();
+    try {
+      const thread = threadOf();
+      const socket = thread.subscriber();
+      socket.queued = QUEUE;
+      remove(thread, socket, named(0, 5));
+      thread.end(socket);
+      vi.runOnlyPendingTimers();
+      expect(vi.getTimerCount()).toBe(0);
+    } finally {
+      vi.useRealTimers();
+    }
   });
 
   it('is told of no more devices later than the hub has room for', () => {
@@ -148,6 +165,29 @@ describe('a subscriber whose subscriptions are removed by the thousand', () => {
     expect(socket.frames).toEqual([]);
     remove(thread, socket, named(8, 9), Notice.gone);
     expect(removed(socket)).toEqual([named(0, 9)]);
+  });
+
+  it('is told of no more than that at once, in pages of a quarter of what its queue may hold', () => {
+    const thread = threadOf({ devices: 8, sendQueueBytes: 40 }); // two ids of two bytes each, quoted, and a comma
+    const socket = thread.subscriber();
+    socket.frames.length = 0;
+    socket.queued = 11;
+    remove(thread, socket, named(0, 8));
+    expect(socket.frames).toEqual([]);
+    remove(thread, socket, ['e0', 'e1', 'e2', 'e3']);
+    expect(removed(socket)).toEqual([
+      ['d0', 'd1'],
+      ['d2', 'd3'],
+    ]);
+  });
+
+  it('is told of a device whose id is longer than a page', () => {
+    const thread = threadOf({ sendQueueBytes: 40 });
+    const socket = thread.subscriber();
+    socket.frames.length = 0;
+    const long = ['a'.repeat(128), 'b'.repeat(128)];
+    remove(thread, socket, ['d0', ...long, 'd1']);
+    expect(removed(socket)).toEqual([['d0'], ...long.map((id) => [id]), ['d1']]);
   });
 });
 
@@ -199,7 +239,39 @@ describe('a device that is followed again', () => {
   });
 });
 
+describe('devices that are followed again, all that were removed for one reason', () => {
+  it('are told of in one page that no other follows, and not again', () => {
+    const thread = threadOf();
+    const socket = thread.subscriber();
+    socket.frames.length = 0;
+    socket.queued = QUARTER + 1;
+    remove(thread, socket, named(3, 5), Notice.gone);
+    remove(thread, socket, named(0, 3));
+    thread.notice(socket, ['d4', 'd3', 'd5', 'd4'], Notice.operatorActive);
+    thread.poll();
+    const [told, status] = socket.frames.splice(0);
+    expect(told).toEqual({ op: 'removed', devices: ['d4', 'd3'], code: 123, reason: expect.any(String) });
+    expect(status).toMatchObject({ op: 'status' });
+    socket.drainTo(0);
+    expect(removed(socket)).toEqual([named(0, 3)]);
+  });
+});
+
 describe('a slow subscriber', () => {
+  it('gets no page before it is told what it missed, though its peer has read', () => {
+    const thread = threadOf();
+    const socket = thread.subscriber([0]);
+    socket.frames.length = 0;
+    thread.lag(socket, QUEUE + 1);
+    thread.events(0, 'normal');
+    socket.queued = 0; // which the transport has not said yet
+    thread.notice(socket, ['d1'], Notice.gone);
+    thread.edge.poll();
+    expect(socket.news()).toBe('');
+    socket.drainTo(0);
+    expect(socket.news()).toBe('d0:1 removed');
+  });
+
   it('gets a page with each part of what it missed, so that neither waits for the other', () => {
     const thread = threadOf();
     const followed = [0, 1, 2];

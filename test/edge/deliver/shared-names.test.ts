@@ -7,7 +7,7 @@ describe('a shared name', () => {
     const numbers = ['a', 'b', 'a'].map((name) => names.take(name));
     expect(numbers).toEqual([0, 1, 0]);
     expect(numbers.map((number) => names.nameOf(number))).toEqual(['a', 'b', 'a']);
-    expect([names.numberOf('b'), names.numberOf('c'), names.size]).toEqual([1, undefined, 2]);
+    expect([names.numberOf('b'), names.numberOf('c'), names.size]).toEqual([1, -1, 2]);
   });
 
   it('is known until it was given back as often as it was taken', () => {
@@ -18,7 +18,7 @@ describe('a shared name', () => {
     names.giveBack(number);
     expect([names.numberOf('a'), names.size]).toEqual([number, 2]);
     names.giveBack(number);
-    expect([names.numberOf('a'), names.size]).toEqual([undefined, 1]);
+    expect([names.numberOf('a'), names.size]).toEqual([-1, 1]);
   });
 
   it('leaves its number to another', () => {
@@ -26,7 +26,7 @@ describe('a shared name', () => {
     const [a, b] = [names.take('a'), names.take('b')];
     names.giveBack(a);
     expect([names.take('c'), names.take('d'), names.nameOf(b)]).toEqual([a, 2, 'b']);
-    expect([names.nameOf(a), names.numberOf('a')]).toEqual(['c', undefined]);
+    expect([names.nameOf(a), names.numberOf('a')]).toEqual(['c', -1]);
   });
 
   it('begins anew when nobody uses any', () => {

@@ -225,7 +225,7 @@ describe('the events kept for slow subscribers', () => {
     const bench = new Bench();
     const { session } = bench.start();
     bench.round(1);
-    bench.event(2);
+    bench.event(2, Priority.normal, '"longer than the one before"');
     bench.slow.leave(session, bench.topic);
     bench.slow.endRound();
     expect([bench.slow.keptBytes, bench.count('droppedLagging')]).toEqual([0, 1]); // that of the first round
@@ -353,11 +353,19 @@ describe('a slow subscriber', () => {
     expect([bench.count('droppedSlow'), bench.count('closedOverQueue')]).toEqual([2, 1]);
   });
 
-  it('is told of gaps that others are told of', () => {
+  it('has what it misses noted apart from others, by how it was sent to', () => {
     const bench = new Bench();
-    const peer = bench.start();
-    bench.slow.tell(bench.topic, { device: 'd7', from: 1, to: 2, reason: 'overload' });
-    expect(peer.news()).toBe('gap d7:1-2 overload');
+    const { topic, slow } = bench;
+    const [vip, other] = [bench.peer(), bench.peer()];
+    vip.session.vip = true;
+    for (const { session } of [vip, other]) {
+      session.addDevice(DEVICE, topic.add(session));
+      slow.start(session, 1000);
+    }
+    expect([topic.slowVips?.has(vip.session), topic.slow?.has(other.session)]).toEqual([true, true]);
+    expect([topic.slowVips?.size, topic.slow?.size]).toEqual([1, 1]);
+    slow.leave(vip.session, topic);
+    expect([topic.slowVips, topic.slow?.size]).toEqual([undefined, 1]);
   });
 
   it('is told what it missed, gets the newest of it, and is back in its topic', () => {

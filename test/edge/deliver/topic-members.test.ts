@@ -60,6 +60,13 @@ describe('the place of a topic', () => {
 });
 
 describe('a subscriber that joins', () => {
+  it('a topic makes it have as many shards as the audience that has most', () => {
+    const batched = thread.subscriber([], { query: '&batch=true' });
+    expect(batched.session.batched).toBe(true);
+    join(batched, 0);
+    expect(topics.get(0, ALL_TYPES)!.shardCount).toBe(1);
+  });
+
   it('what it follows already stays where it is', () => {
     const socket = thread.subscriber();
     join(socket, 0, typeBits.message);
@@ -77,6 +84,20 @@ describe('a subscriber that joins', () => {
     expect([before, after, limited].map(namesOf)).toEqual([[], ['j0'], ['j0t2']]);
     expect(before.session.shardOf(0)).toBe(NO_SHARD);
     expect(topics.namesOf(limited.session, 0)!.id).toBe('new');
+  });
+
+  it('another device of the slot, for other types, leaves the one before, and gets nothing of it any more', () => {
+    const socket = thread.subscriber();
+    join(socket, 0);
+    join(socket, 0, typeBits.message, 'new');
+    expect([namesOf(socket), kept.size]).toEqual([['j0t2'], 1]);
+    const paced = thread.subscriber([0], { query: '&every=1000' });
+    thread.events(0, 'normal', 'normal'); // the second waits
+    expect(paced.news()).toBe('d0:1');
+    thread.attach(paced, 0, 'new');
+    thread.poll();
+    thread.pass(2000);
+    expect(paced.news()).toBe('');
   });
 
   it('while it is slow is in no topic of the transport', () => {
@@ -97,6 +118,52 @@ describe('a subscriber that leaves', () => {
     topics.leave(socket.session, 1, true);
     topics.leave(other.session, 0, true);
     expect([namesOf(other), kept.size]).toEqual([[], 0]);
+  });
+
+  it('may be slow and about to be closed', () => {
+    const socket = thread.subscriber();
+    join(socket, 0);
+    slow.start(socket.session, 0);
+    slow.forget(socket.session);
+    topics.leave(socket.session, 0, false);
+    expect([socket.session.shardOf(0), kept.size]).toEqual([NO_SHARD, 0]);
+  });
+
+  it('leaves the topic to those that are left, in whatever way they get their events', () => {
+    const queries = ['', '&batch=true', '&every=1000'];
+    const sockets = queries.map((query) => thread.subscriber([], { query }));
+    const [vip, other] = [thread.subscriber(), thread.subscriber()];
+    vip.session.vip = true;
+    for (const socket of [...sockets, vip]) {
+      for (const one of [socket, other]) join(one, 0);
+      const topic = topics.get(0, ALL_TYPES);
+      topics.leave(other.session, 0, true);
+      expect(topics.get(0, ALL_TYPES)).toBe(topic);
+      topics.leave(socket.session, 0, true);
+      expect(kept.size).toBe(0);
+    }
+  });
+
+  it('leaves nothing behind that each event of the device would look at', () => {
+    const [paced, slowly, stays] = [0, 1, 2].map((n) =>
+      thread.subscriber([], n < 2 ? { query: '&every=1000' } : {}),
+    );
+    const vip = thread.subscriber();
+    vip.session.vip = true;
+    for (const socket of [paced!, slowly!, vip, stays!]) join(socket, 0);
+    join(stays!, 1);
+    const [topic, fresh] = [0, 1].map((device) => topics.get(device, ALL_TYPES)!);
+    expect([topic!.paced?.isEmpty, topic!.vips]).toEqual([false, [vip.session]]);
+    topics.leave(vip.session, 0, true);
+    expect(topic!.vips).toBe(fresh!.vips);
+    topics.leave(paced!.session, 0, true);
+    expect(topic!.paced?.isEmpty).toBe(false);
+    slow.start(slowly!.session, 0);
+    expect(topic!.paced).toBeUndefined();
+    const last = thread.subscriber([], { query: '&every=1000' });
+    join(last, 0);
+    topics.leave(last.session, 0, true);
+    expect(topic!.paced).toBeUndefined();
   });
 
   it('leaves no sets of types behind that nobody gets', () => {
