@@ -157,14 +157,15 @@ export class DeviceClaims implements DeviceHomes {
     const id = registry.deviceId(slot);
     if (registry.devices.rows.home[slot] === Numbering.elsewhere) {
       if (terminated) link.tell(toLink.removed, { id, terminated }); // while the link knows its home
-      levels.forget(slot, false);
-      remotes.forget(slot);
-      this.#deps.backfills.forget(slot);
-      return;
+    } else {
+      left(slot);
+      link.tell(toLink.removed, { id, terminated });
+      link.tell(toLink.forget, { kind: DEVICE, id });
     }
-    left(slot);
-    link.tell(toLink.removed, { id, terminated });
-    link.tell(toLink.forget, { kind: DEVICE, id });
+    // Of one that is claimed, too: what the link says of it is nothing to the next device in its row.
+    levels.forget(slot, false);
+    remotes.forget(slot);
+    this.#deps.backfills.forget(slot);
   }
 
   /** The link has started anew: it is told of every device here. */

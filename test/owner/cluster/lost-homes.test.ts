@@ -1,7 +1,7 @@
 /** Homes that are lost, or that have removed a device: see `remotes.ts`. */
 import { describe, expect, it, vi } from 'vitest';
 import { EdgeLink } from '../../../src/owner/edge-link.ts';
-import { DeviceState } from '../../../src/presence/lifecycle.ts';
+import { DeviceState, StateReason } from '../../../src/presence/lifecycle.ts';
 import { fromLink } from '../../../src/records/cluster.ts';
 import { ClusterOwner } from './cluster-owner.ts';
 import { followedElsewhere } from './followed-device.ts';
@@ -79,7 +79,9 @@ describe('A device whose home is lost', () => {
 
   it('is known by its name to be lost: another name says nothing', () => {
     const { hub } = followedElsewhere();
+    const nextMs = hub.owner.untilNextTimerMs();
     lose(hub, 9);
+    expect(hub.owner.untilNextTimerMs()).toBe(nextMs);
     hub.pass(times.leaveGraceMs);
     expect(hub.got()).toEqual([]);
   });
@@ -120,6 +122,15 @@ describe('A device that its home has removed', () => {
     expect(hub.got()).toEqual([]);
     expect(hub.device('dev-1')).toBe('offline #5 of abc');
     expect(hub.row('dev-1', 'ann')).toBe('active');
+  });
+
+  it('is offline for the reason that it was, where it was that already', () => {
+    const { hub } = followedElsewhere();
+    hub.says(fromLink.lost, { ref: 1 });
+    hub.pass(times.leaveGraceMs);
+    remove(hub);
+    const { stateReason } = hub.reader.devices.rows;
+    expect(stateReason[hub.reader.findDevice('dev-1')]).toBe(StateReason.nodeLost);
   });
 
   it('goes here when only filters follow it', () => {

@@ -64,6 +64,14 @@ describe('What a home says of a device', () => {
     expect(hub.got()).toEqual([]);
   });
 
+  it('is told once, though the home says again that all has come', () => {
+    const { hub } = followedElsewhere();
+    hub.joined('dev-1', { state: DeviceState.offline });
+    hub.hush();
+    hub.says(fromLink.caughtUp, { ref: 1 });
+    expect(hub.got()).toEqual([]);
+  });
+
   it('is told of a new numbering as it was where that starts, and again if no event led from there', () => {
     const { hub } = followedElsewhere();
     const told = { epoch: 'xyz', seq: 0, startState: DeviceState.offline };
@@ -273,6 +281,14 @@ describe('An event of a device with another home', () => {
     },
   );
 
+  it('of the home is read by itself, whatever it said before', () => {
+    const { hub } = followedElsewhere();
+    for (const [at, state] of ['stale', 'offline', 'online'].entries()) {
+      hub.remoteEvent(1, 6 + at, stateOf(state));
+      expect(rowOf(hub)!.state).toBe(state);
+    }
+  });
+
   it.each(['free', 'gone'])('of the home that says %s leaves the state', (state) => {
     const { hub } = followedElsewhere({ state: DeviceState.stale });
     hub.remoteEvent(1, 6, stateOf(state));
@@ -328,6 +344,18 @@ describe('Events that nobody will get', () => {
     expect(hub.device('dev-1')).toBe('online #7 of abc');
     hub.remoteEvent(1, 8);
     expect(hub.kept('dev-1', 5)).toEqual(['gap 6-7', '#8']);
+  });
+
+  it('are told to each edge on which somebody follows, whatever the other devices’ followers', () => {
+    const { hub, ann } = followedElsewhere();
+    hub.ask(hub.subscriber('bob', 1), 'subscribe', ['dev-1']);
+    hub.ask(ann, 'subscribe', ['dev-2']); // the next in the table
+    for (const edge of [0, 1]) hub.got(edge);
+    gap(hub, 6, 7);
+    expect([0, 1].map((edge) => hub.got(edge))).toEqual([
+      ['gap dev-1 6-7 cluster'],
+      ['gap dev-1 6-7 cluster'],
+    ]);
   });
 
   it('are told once: what was passed on, or told before, is not told again', () => {
