@@ -125,21 +125,27 @@ describe('a subscriber that leaves', () => {
     join(socket, 0);
     slow.start(socket.session, 0);
     slow.forget(socket.session);
+    topics.gap(0, 1, 2, GapReason.overload); // which it is not told any more
     topics.leave(socket.session, 0, false);
-    expect([socket.session.shardOf(0), kept.size]).toEqual([NO_SHARD, 0]);
+    expect([socket.news(), socket.session.shardOf(0), kept.size]).toEqual(['', NO_SHARD, 0]);
   });
 
   it('leaves the topic to those that are left, in whatever way they get their events', () => {
-    const queries = ['', '&batch=true', '&every=1000'];
-    const sockets = queries.map((query) => thread.subscriber([], { query }));
-    const [vip, other] = [thread.subscriber(), thread.subscriber()];
-    vip.session.vip = true;
-    for (const socket of [...sockets, vip]) {
-      for (const one of [socket, other]) join(one, 0);
+    const other = thread.subscriber();
+    const ways = ['', '&batch=true', '&every=1000'].flatMap((query) =>
+      [false, true].flatMap((vip) => [false, true].map((isSlow) => ({ query, vip, isSlow }))),
+    );
+    for (const { query, vip, isSlow } of ways) {
+      const socket = thread.subscriber([], { query });
+      const { session } = socket;
+      session.vip = vip;
+      join(socket, 0);
+      if (isSlow) slow.start(session, 0);
       const topic = topics.get(0, ALL_TYPES);
+      join(other, 0);
       topics.leave(other.session, 0, true);
       expect(topics.get(0, ALL_TYPES)).toBe(topic);
-      topics.leave(socket.session, 0, true);
+      topics.leave(session, 0, true);
       expect(kept.size).toBe(0);
     }
   });
