@@ -31,13 +31,13 @@ export class ReloadRefused extends Error {
   }
 }
 
-/** A part of the hub could not take what was read, which is right; another reload brings it again. */
+/** What was read is valid, but a part of the hub could not take it over; the next reload brings it again. */
 export class ReloadIncomplete extends Error {
   override readonly name = 'ReloadIncomplete';
 
   constructor(cause: unknown) {
     const why = cause instanceof Error ? cause.message : String(cause);
-    super(`not every part of the hub has taken what is new; reload again: ${why}`, { cause });
+    super(`not every part of the hub has taken the changes over; reload again: ${why}`, { cause });
   }
 }
 

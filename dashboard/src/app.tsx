@@ -127,7 +127,7 @@ function View(props: {
 
 /** An address may hold anything. */
 function NoId({ text }: { text: string }) {
-  return <ErrorNote message={`"${text}" is no id; expected ${ID_ACCEPTED}`} />;
+  return <ErrorNote message={`"${text}" is not an id; expected ${ID_ACCEPTED}`} />;
 }
 
 /** What the hub would refuse is not asked of the stream: all tabs share it. */

@@ -35,6 +35,8 @@ export function EventLog(props: {
   const [isPaused, setIsPaused] = useState(false);
   const paused = useRef(false);
   const next = useRef(1);
+  /** Of the newest event that was cleared away. */
+  const clearedAt = useRef(Number.NEGATIVE_INFINITY);
   paused.current = isPaused;
 
   useEffect(
@@ -59,7 +61,7 @@ export function EventLog(props: {
     const abort = new AbortController();
     keptEvents(device, KEPT_SHOWN, abort.signal)
       .then((found) => {
-        setEvents((before) => withKept(before, found));
+        setEvents((before) => withKept(before, found, clearedAt.current));
         setKept({ phase: 'loaded' });
       })
       .catch((error: unknown) => {
@@ -85,6 +87,7 @@ export function EventLog(props: {
       <button
         type="button"
         onClick={() => {
+          clearedAt.current = events[0]?.at ?? clearedAt.current;
           setEvents([]);
           setSkipped(0);
         }}

@@ -29,12 +29,19 @@ export function withCome(shown: readonly Shown[], came: readonly Shown[]): Shown
   return [...came, ...others].slice(0, EVENTS_SHOWN);
 }
 
-/** The list with kept events. Those that are shown already, perhaps because they came, are not shown again. */
-export function withKept(shown: readonly Shown[], found: readonly KeptEvent[]): Shown[] {
+/**
+ * The list with kept events. Those that are shown already, perhaps because they came, are not shown again.
+ * @param clearedAt `at` of the newest event when the list was cleared: what is not newer stays away
+ */
+export function withKept(
+  shown: readonly Shown[],
+  found: readonly KeptEvent[],
+  clearedAt = Number.NEGATIVE_INFINITY,
+): Shown[] {
   const isShown = (event: KeptEvent): boolean =>
     shown.some((other) => (other.isKept ? other.key === keyOf(event) : isSame(other, event)));
   const news = found
-    .filter((event) => !isShown(event))
+    .filter((event) => event.at > clearedAt + SAME_MS && !isShown(event))
     .map((event): Shown => ({ ...event, key: keyOf(event), isKept: true }));
   return [...shown, ...news].sort((one, other) => other.at - one.at).slice(0, EVENTS_SHOWN);
 }

@@ -118,6 +118,16 @@ export class Upgrades {
     const decision = admission.admit({ address, token, id, role });
     return decision instanceof Promise ? decision.then(answer) : answer(decision);
   }
+
+  /**
+   * Refuses, and counts, what the route finds wrong with a request beside all that.
+   * @param address of the peer, in text form @param id undefined: it gave none
+   */
+  refuse(message: string, address: string, id: string | undefined): RefusedUpgrade {
+    const refusal = this.#deps.admission.refuse('request', 400, message);
+    this.#deps.refused?.(refusal, address, id);
+    return refused(refusal);
+  }
 }
 
 const BEARER = { 'WWW-Authenticate': 'Bearer' } as const;

@@ -72,7 +72,7 @@ export interface AdminDeps {
   readonly activity: Activity;
   /** Absent: this hub is alone. */
   readonly cluster?: Pick<ClusterThread, 'node' | 'state' | 'figures' | 'ask'> | undefined;
-  /** @throws ReloadRefused when anything is wrong: nothing has changed then */
+  /** As `Reloader.reload`. */
   reload(): Promise<ReloadAnswer>;
   /** A request was answered with 500: a bug, for the log. */
   failed(error: unknown): void;

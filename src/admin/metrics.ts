@@ -98,7 +98,7 @@ function frameFamilies({ received, skipped, bytes, refusals, failedFrames }: Fig
     ),
     counter(
       'dat_frames_failed_total',
-      'Frames, and beginnings and ends of connections, that hit a bug in the hub.',
+      'Frames, opened connections and closed connections whose handling hit a bug in the hub.',
       failedFrames,
     ),
   ];
@@ -165,7 +165,7 @@ function snapshotFamilies({ snapshots }: Figures): string[] {
     counter('dat_snapshot_failures_total', 'Snapshots that could not be written.', failures),
     gauge(
       'dat_snapshot_interval_seconds',
-      'From the start of one snapshot to the next; 0: none until the end.',
+      'Time from the start of one snapshot to the start of the next; 0: only the one at the end of a drain.',
       intervalMs / 1e3,
     ),
   ];
@@ -201,9 +201,9 @@ const linkCounters = {
   ],
   stray: [
     'stray',
-    'Messages of nodes that are not known here, or not yet, and events of devices that are not followed any more; dropped.',
+    'Messages dropped because their node is not known here, and events because their device is no longer followed.',
   ],
-  eventsHeld: ['events_held', "Events of devices that moved, held until the old home's last event was here."],
+  eventsHeld: ['events_held', "Events of devices that moved, held until the old home's last event arrived."],
   claims: ['claims', 'Devices and subscribers claimed for a connection.'],
   takeovers: ['takeovers', 'Devices and subscribers that moved from node to node.'],
   conflicts: ['conflicts', 'Ids connected on two nodes at once, found after a split.'],

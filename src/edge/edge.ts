@@ -150,7 +150,7 @@ export class Edge {
     this.#deps.admission.opened(session.address);
     this.liveness.add(session);
     this.enter(session, connection);
-    // It was let in before; the transport may take a moment to open it.
+    // Admitted before the drain began, and opened by the transport only now.
     if (this.#deps.admission.isDraining) session.close(closes.drain);
   }
 
@@ -294,7 +294,7 @@ export class Edge {
   ): void {
     const held = session.requests?.positions ?? 0;
     if (session.noteSince(since, SINCE_MAX - held)) return;
-    const message = `more than ${SINCE_MAX} positions that wait for a subscribe, or for what it asked for`;
+    const message = `more than ${SINCE_MAX} positions wait to be used`;
     this.refuse(session, { code: errors.limit.code, message, id });
   }
 

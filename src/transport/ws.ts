@@ -145,7 +145,7 @@ const NO_CLOSE_FRAME = 1006;
 /** How long a peer that has closed in order may keep its side of TCP open. */
 const LINGER_MS = 250;
 
-/** A peer that keeps its socket is not there for that: it has said goodbye, or broken the protocol. */
+/** A peer that has said goodbye, or broken the protocol, has gone, whether or not it keeps its socket open. */
 function serve<Session>(
   connection: WsConnection<Session>,
   ws: WebSocket,

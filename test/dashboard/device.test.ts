@@ -187,7 +187,7 @@ describe.skipIf(!hasChromium)('the page of a device', () => {
     'says that an address names no id, and the stream that tabs share goes on: %s',
     async (address) => {
       const { page } = await dashboard.open(address);
-      await page.getByRole('alert').getByText('"two words" is no id').waitFor();
+      await page.getByRole('alert').getByText('"two words" is not an id').waitFor();
       await page.getByText('live', { exact: true }).waitFor();
     },
   );

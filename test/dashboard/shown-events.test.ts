@@ -64,6 +64,11 @@ describe('the events of a device', () => {
     ]);
   });
 
+  it('do not come back once they were cleared away', () => {
+    const found = [kept(3, 900, '3'), kept(2, 102, '2'), kept(1, 50, '1')];
+    expect(listed(withKept([], found, 100))).toEqual([[900, 'kept']]);
+  });
+
   it('are the newest ones only', () => {
     const many = Array.from({ length: EVENTS_SHOWN + 5 }, (_, n) => come(1000 - n, '1'));
     const shown = withCome([], many);

@@ -84,6 +84,24 @@ describe('the routes of an edge', () => {
     stop();
   });
 
+  it('count, and tell the journal of, who asked for what there is not, once it was let in', () => {
+    const bench = new Bench();
+    const stop = bench.attached.startTimers([]);
+    bench.upgrade('device', '/v1/device', 'id=dev&interest=maybe');
+    bench.upgrade('device', '/v1/gateway', 'id=gw&interest=maybe');
+    bench.upgrade('subscriber', '/v1/subscribe', 'batch=maybe');
+    bench.upgrade('subscriber', '/v1/subscribe', 'id=sub&devices=a,,b');
+    vi.advanceTimersByTime(LOOK_MS);
+    expect(bench.journal).toMatchObject([
+      { role: 'device', reason: 'request', status: 400, address: '192.0.2.1', id: 'dev' },
+      { role: 'gateway', reason: 'request', status: 400, address: '192.0.2.1', id: 'gw' },
+      { role: 'subscriber', reason: 'request', status: 400, address: '192.0.2.1', id: undefined },
+      { role: 'subscriber', reason: 'request', status: 400, address: '192.0.2.1', id: 'sub' },
+    ]);
+    expect(bench.count('upgradesRequest')).toBe(4);
+    stop();
+  });
+
   it('ask for a token where one is needed', () => {
     const query = 'id=dev';
     expect(new Bench({ tokens: SECRET }).upgrade('device', '/v1/device', query)).toMatchObject({

@@ -152,7 +152,7 @@ describe('the requests of a subscriber', () => {
     const refusal = {
       op: 'error',
       code: 106,
-      message: 'more than 100000 positions that wait for a subscribe, or for what it asked for',
+      message: 'more than 100000 positions wait to be used',
     };
     thread.edge.noteSince(session, { id: '', since: positions(100_000) });
     expect(frames).toEqual([]);

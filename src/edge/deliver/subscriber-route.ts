@@ -18,6 +18,7 @@ import { NO_PAST, parseDevicesQuery, parseSubscriberOp, parseTypesQuery } from '
 import { COST_PER_DEVICE } from '../allowance.ts';
 import { isGoodbye } from '../close-by-code.ts';
 import type { Edge } from '../edge.ts';
+import type { Ask } from './request-queue.ts';
 import { SubscriberSession } from './subscriber-session.ts';
 
 export const SUBSCRIBER_PATH = '/v1/subscribe';
@@ -47,45 +48,26 @@ export class SubscriberRoute implements ListenerHandlers<SubscriberSession> {
   upgrade(
     request: UpgradeRequest,
   ): UpgradeAnswer<SubscriberSession> | Promise<UpgradeAnswer<SubscriberSession>> {
+    const { remoteAddress } = request; // while the request may still be read
     const admitted = this.#upgrades.admit(request);
     return admitted instanceof Promise
-      ? admitted.then((answer) => this.#sessionFor(answer))
-      : this.#sessionFor(admitted);
+      ? admitted.then((answer) => this.#sessionFor(answer, remoteAddress))
+      : this.#sessionFor(admitted, remoteAddress);
   }
 
-  #sessionFor(admitted: AdmittedUpgrade | RefusedUpgrade): UpgradeAnswer<SubscriberSession> {
+  #sessionFor(
+    admitted: AdmittedUpgrade | RefusedUpgrade,
+    remoteAddress: string,
+  ): UpgradeAnswer<SubscriberSession> {
     if (!admitted.ok) return admitted;
-    const { query, protocol } = admitted;
-    const devices = query.get('devices') ?? '';
-    const batch = flagOf(query, 'batch');
-    if (batch === undefined) return { status: 400, message: 'batch: expected true or false' };
-    const hold = flagOf(query, 'hold');
-    if (hold === undefined) return { status: 400, message: 'hold: expected true or false' };
-    const every = everyOf(query);
-    if (every === undefined) {
-      return {
-        status: 400,
-        message: `every: expected a whole number of ms from ${EVERY_MS_MIN} to ${EVERY_MS_MAX}`,
-      };
-    }
-    const listed = devices === '' ? undefined : parseDevicesQuery(devices);
-    if (listed?.ok === false) return { status: 400, message: listed.message };
-    const types = query.has('types') ? parseTypesQuery(query.get('types')!) : ALL_TYPES;
-    if (typeof types !== 'number') return { status: 400, message: types.message };
-    if (listed !== undefined && listed.named.malformed.length > 0) {
-      const [first] = listed.named.malformed;
-      return {
-        status: 400,
-        message: `devices: ${JSON.stringify(first)} is not an id; expected ${PATTERN_ACCEPTED}`,
-      };
-    }
+    const { query, protocol, actor, idIsGenerated } = admitted;
+    const wishes = wishesOf(query);
+    if (typeof wishes === 'string')
+      return this.#upgrades.refuse(wishes, remoteAddress, idIsGenerated ? undefined : actor.id);
     const edge = this.#edge;
     const session = new SubscriberSession(admitted, edge.nextSession(), edge.clock.wallNow(), {
       codec: protocol === Subprotocol.binary ? binarySubscriberCodec : jsonSubscriberCodec,
-      batched: batch,
-      every,
-      hold,
-      wanted: listed && { op: 'subscribe', id: '', named: listed.named, types, past: NO_PAST },
+      ...wishes,
     });
     return protocol === undefined ? { session } : { session, protocol };
   }
@@ -149,6 +131,33 @@ const BINARY_FRAME = {
   message: 'binary frame; expected a text frame with one JSON object',
   id: '',
 } as const;
+
+/** What the query of an upgrade asks for. @returns a text: what is wrong with it */
+function wishesOf(query: URLSearchParams) {
+  const devices = query.get('devices') ?? '';
+  const batched = flagOf(query, 'batch');
+  if (batched === undefined) return 'batch: expected true or false';
+  const hold = flagOf(query, 'hold');
+  if (hold === undefined) return 'hold: expected true or false';
+  const every = everyOf(query);
+  if (every === undefined)
+    return `every: expected a whole number of ms from ${EVERY_MS_MIN} to ${EVERY_MS_MAX}`;
+  const listed = devices === '' ? undefined : parseDevicesQuery(devices);
+  if (listed?.ok === false) return listed.message;
+  const types = query.has('types') ? parseTypesQuery(query.get('types')!) : ALL_TYPES;
+  if (typeof types !== 'number') return types.message;
+  const malformed = listed?.named.malformed[0];
+  if (malformed !== undefined)
+    return `devices: ${JSON.stringify(malformed)} is not an id; expected ${PATTERN_ACCEPTED}`;
+  const wanted: Ask | undefined = listed && {
+    op: 'subscribe',
+    id: '',
+    named: listed.named,
+    types,
+    past: NO_PAST,
+  };
+  return { batched, every, hold, wanted };
+}
 
 /** @returns the interval, 0 when there is none; undefined when it is wrong */
 function everyOf(query: URLSearchParams): number | undefined {

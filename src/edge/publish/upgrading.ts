@@ -30,11 +30,13 @@ export function upgrade<Session>(
   request: UpgradeRequest,
   { edge, upgrades, make }: { edge: Edge; upgrades: Upgrades; make: MakeSession<Session> },
 ): UpgradeAnswer<Session> | Promise<UpgradeAnswer<Session>> {
+  const { remoteAddress } = request; // while the request may still be read
   const answer = (admitted: AdmittedUpgrade | RefusedUpgrade): UpgradeAnswer<Session> => {
     if (!admitted.ok) return admitted;
-    const { protocol, query } = admitted;
+    const { protocol, query, actor } = admitted;
     const wantsInterest = flagOf(query, 'interest');
-    if (wantsInterest === undefined) return { status: 400, message: 'interest: expected true or false' };
+    if (wantsInterest === undefined)
+      return upgrades.refuse('interest: expected true or false', remoteAddress, actor.id);
     const session = make(admitted, edge.nextSession(), edge.clock.wallNow(), wantsInterest);
     return protocol === undefined ? { session } : { session, protocol };
   };
