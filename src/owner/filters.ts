@@ -261,12 +261,13 @@ export class Filters {
     this.#endLeftovers(subscriber);
     for (const slot of registry.filters.ofSubscriber(subscriber)) {
       if (registry.filters.state(slot) !== RowState.active) continue;
-      if (registry.filters.isUnfinished(slot)) {
-        this.#looksForAll(slot);
-        this.#bring(slot, subscriber, { search: { next: 0 } });
-      }
+      const isUnfinished = registry.filters.isUnfinished(slot);
+      // First: the filter counts as resumed until what is on its way has come.
       const job = this.#pages.ofTakenOver(subscriber, session, slot);
       if (job !== undefined) this.#enqueue(job);
+      if (!isUnfinished) continue;
+      this.#looksForAll(slot);
+      this.#bring(slot, subscriber, { search: { next: 0 } });
     }
   }
 

@@ -3,6 +3,7 @@
  * the filter, or the subscriber, was active already, and nobody would ask again.
  */
 import { describe, expect, it } from 'vitest';
+import { DEVICES_PER_PAGE } from '../../src/limits.ts';
 import { SLICE_SLOTS } from '../../src/owner/filter-jobs.ts';
 import { OwnerHarness } from '../owner/owner-harness.ts';
 
@@ -10,13 +11,13 @@ const MANY = SLICE_SLOTS + 1;
 const INACTIVE_MS = 60_000;
 
 /** A subscriber that follows so many devices, by a filter or each by its id. */
-function follower(by: 'filter' | 'id') {
-  const hub = new OwnerHarness({ capacity: { devices: MANY, subscribers: 4, subscriptions: MANY } });
-  const ids = Array.from({ length: MANY }, (_, n) => `dev-${n}`);
+function follower(by: 'filter' | 'id', many = MANY) {
+  const hub = new OwnerHarness({ capacity: { devices: many, subscribers: 4, subscriptions: many } });
+  const ids = Array.from({ length: many }, (_, n) => `dev-${n}`);
   for (const id of ids) hub.connectDevice(id);
   const session = hub.connect('s');
   if (by === 'filter') hub.ask(session, 'subscribe', ['dev-*']);
-  else for (let at = 0; at < MANY; at += 1000) hub.ask(session, 'subscribe', ids.slice(at, at + 1000));
+  else for (let at = 0; at < many; at += 1000) hub.ask(session, 'subscribe', ids.slice(at, at + 1000));
   const read = (): void => {
     for (let n = 0; n < 100; n++) {
       hub.poll();
@@ -25,7 +26,7 @@ function follower(by: 'filter' | 'id') {
     }
   };
   read();
-  expect(hub.followed('s')).toBe(MANY);
+  expect(hub.followed('s')).toBe(many);
   return { hub, session, read };
 }
 
@@ -69,16 +70,19 @@ describe('another owner goes on with what made a subscriber active again:', () =
     expect(hub.followed('s')).toBe(MANY);
   });
 
-  it('its subscribe to a filter that was paused, which was answered', () => {
-    const { hub, session, read } = follower('filter');
-    hub.ask(session, 'pause', ['dev-*']);
-    read();
-    hub.ask(session, 'subscribe', ['dev-*']);
-    expect(hub.followed('s')).toBeLessThan(MANY);
-    hub.replaceOwner();
-    read();
-    expect(hub.followed('s')).toBe(MANY);
-  });
+  it.each([MANY, DEVICES_PER_PAGE + 1])(
+    'its subscribe to a filter that was paused, which was answered (%s devices)',
+    (many) => {
+      const { hub, session, read } = follower('filter', many);
+      hub.ask(session, 'pause', ['dev-*']);
+      read();
+      hub.ask(session, 'subscribe', ['dev-*']);
+      expect(hub.followed('s')).toBeLessThan(many);
+      hub.replaceOwner();
+      read();
+      expect(hub.followed('s')).toBe(many);
+    },
+  );
 });
 
 describe('a filter that was resumed follows all that it followed', () => {

@@ -11,6 +11,7 @@ import { NONE } from '../../presence/columns.ts';
 import { RowState } from '../../presence/lifecycle.ts';
 import { toLink } from '../../records/cluster.ts';
 import { ALL_TYPES } from '../../wire/events.ts';
+import { Unfinished } from '../filter-table.ts';
 import { isSubscribed } from '../subscriptions.ts';
 import type { ClusterContext } from './context.ts';
 import type { Slices } from './sliced-work.ts';
@@ -22,19 +23,22 @@ export class KeptRows {
     this.#context = context;
   }
 
-  /** How long the subscriber has been away, ms; 0 while it is connected. */
-  awayMs(slot: number): number {
+  /** How long the subscriber has been away, ms; one that has never been here is away from now on. */
+  #awayMs(slot: number): number {
     const { registry, clock } = this.#context;
-    const { session, lastSeen } = registry.subscribers.rows;
-    if (session[slot] !== NONE) return 0;
-    return Math.max(0, clock.now() - Number(Atomics.load(lastSeen, slot)));
+    const lastSeen = Number(Atomics.load(registry.subscribers.rows.lastSeen, slot));
+    return lastSeen === 0 ? 0 : Math.max(0, clock.now() - lastSeen);
   }
 
-  /** Tells the link what the subscriber keeps; nothing changes by that. @param goesOn asked before each slice */
-  *tell(id: string, awayMs: number, goesOn: () => boolean): Slices {
+  /**
+   * Tells the link what the subscriber keeps; nothing changes by that.
+   * @param wasConnected until now @param goesOn asked before each slice
+   */
+  *tell(id: string, wasConnected: boolean, goesOn: () => boolean): Slices {
     const { registry, walks, link } = this.#context;
     const slot = registry.subscriberOf(id);
     if (slot < 0) return;
+    const awayMs = wasConnected ? 0 : this.#awayMs(slot);
     const walk = walks.start(slot);
     let filters = this.#filtersOf(slot);
     do {
@@ -121,8 +125,10 @@ export class KeptRows {
     }
     for (const { filter, paused, types } of filters) {
       const prefix = filter.slice(0, -1);
-      if (registry.filters.find(slot, prefix) < 0)
-        registry.filters.create(slot, prefix, stateOf(paused), typesOf(types));
+      if (registry.filters.find(slot, prefix) >= 0) continue;
+      const made = registry.filters.create(slot, prefix, stateOf(paused), typesOf(types));
+      // What it matches is looked for behind the last part: perhaps by another owner.
+      if (made >= 0) registry.filters.begin(made, Unfinished.pages);
     }
     return kept;
   }

@@ -28,6 +28,8 @@ interface Arrival {
 /** The link has been asked for a subscriber, and is not told yet that all is handed over. */
 interface Departure {
   readonly wasHere: boolean;
+  /** Else it was away already. */
+  readonly wasConnected: boolean;
 }
 
 const SUBSCRIBER = HomeKind.subscriber;
@@ -129,7 +131,8 @@ export class SubscriberMoves implements SubscriberHomes {
     if (id === undefined) return false;
     this.#bySession.delete(session);
     this.#arrivals.delete(id);
-    this.#context.link.tell(toLink.disconnected, { kind: SUBSCRIBER, id });
+    // Else an older connection, whose place it was to take, goes on.
+    if (!this.#isConnected(id)) this.#context.link.tell(toLink.disconnected, { kind: SUBSCRIBER, id });
     return true;
   }
 
@@ -140,12 +143,31 @@ export class SubscriberMoves implements SubscriberHomes {
   disconnected(slot: number): void {
     const id = this.#context.registry.subscriberId(slot);
     this.#reserved.delete(id);
-    if (this.#here.has(id)) this.#context.link.tell(toLink.disconnected, { kind: SUBSCRIBER, id });
+    if (this.#here.has(id) && !this.#arrivals.has(id))
+      this.#context.link.tell(toLink.disconnected, { kind: SUBSCRIBER, id });
   }
 
   freed(slot: number): void {
     const id = this.#context.registry.subscriberId(slot);
-    if (this.#here.delete(id)) this.#context.link.tell(toLink.forget, { kind: SUBSCRIBER, id });
+    if (!this.#work.isBusy(id)) this.#forget(id); // else it may have come back: its row is made anew
+  }
+
+  /** @returns whether its place was here */
+  #forget(id: string): boolean {
+    const wasHere = this.#here.delete(id);
+    if (wasHere) this.#context.link.tell(toLink.forget, { kind: SUBSCRIBER, id });
+    return wasHere;
+  }
+
+  /** What came or went in slices may have left nothing of it. */
+  #forgetIfGone(id: string): void {
+    if (this.#context.registry.subscriberOf(id) < 0 && !this.#arrivals.has(id)) this.#forget(id);
+  }
+
+  #isConnected(id: string): boolean {
+    const { registry } = this.#context;
+    const slot = registry.subscriberOf(id);
+    return slot >= 0 && registry.subscribers.rows.session[slot] !== NONE;
   }
 
   /** What operators set for it may still hold its row. */
@@ -154,19 +176,27 @@ export class SubscriberMoves implements SubscriberHomes {
     this.#kicks += 1;
     if (this.#work.isBusy(id)) this.#kicked.set(id, this.#kicks);
     link.tell(toLink.kicked, { id, number });
-    if (this.#here.delete(id)) link.tell(toLink.forget, { kind: SUBSCRIBER, id });
+    // A connection that waits for what is removed has nobody to let it in.
+    if (this.#forget(id)) this.#turnAway(id, closes.kicked);
+  }
+
+  /** Closes the connection of the id that waits, if any. */
+  #turnAway(id: string, close: (typeof closes)[keyof typeof closes]): void {
+    const session = this.#arrivals.get(id)?.join.session;
+    if (session === undefined) return;
+    this.#context.links[edgeOf(session)]!.close(session, close);
+    this.#bySession.delete(session);
+    this.#arrivals.delete(id);
   }
 
   /** The link has started anew: it is told of every subscriber here. */
   tellAll(): void {
-    const { registry, link } = this.#context;
+    const { link } = this.#context;
     for (const [id, { wasHere }] of this.#departures) if (wasHere) this.#here.add(id); // and stays
     this.#departures.clear();
     for (const id of this.#arrivals.keys()) link.tell(toLink.connected, { kind: SUBSCRIBER, id });
     for (const id of this.#here) {
-      const slot = registry.subscriberOf(id);
-      const isConnected = slot >= 0 && registry.subscribers.rows.session[slot] !== NONE;
-      if (isConnected) link.tell(toLink.connected, { kind: SUBSCRIBER, id });
+      if (this.#isConnected(id)) link.tell(toLink.connected, { kind: SUBSCRIBER, id });
       else link.tell(toLink.hold, { kind: SUBSCRIBER, id });
     }
   }
@@ -202,6 +232,7 @@ export class SubscriberMoves implements SubscriberHomes {
       yield added?.rows ?? 0;
     }
     const slot = registry.subscriberOf(id);
+    if (slot < 0) this.#forgetIfGone(id);
     if (slot < 0 || awayMs === Number.POSITIVE_INFINITY) return;
     filters.rescanOf(slot);
     const isWelcomed = registry.subscribers.rows.session[slot] !== NONE;
@@ -216,25 +247,23 @@ export class SubscriberMoves implements SubscriberHomes {
   }
 
   #release(id: string): void {
-    const { subscribers, registry, link } = this.#context;
+    const { subscribers, registry } = this.#context;
     const arrival = this.#arrivals.get(id);
     this.#arrivals.delete(id);
     if (arrival === undefined) {
+      if (this.#isConnected(id)) return;
       const slot = registry.subscriberOf(id);
-      const isConnected = slot >= 0 && registry.subscribers.rows.session[slot] !== NONE;
-      if (isConnected || (slot >= 0 && (registry.hasRowsOf(slot) || registry.filters.count(slot) > 0)))
-        return;
+      if (slot >= 0 && (registry.hasRowsOf(slot) || registry.filters.count(slot) > 0)) return;
       // It left again, and nothing is kept of it.
       if (slot >= 0) subscribers.freeIfIdle(slot);
-      if (this.#here.delete(id)) link.tell(toLink.forget, { kind: SUBSCRIBER, id });
+      this.#forget(id);
       return;
     }
     const { join } = arrival;
     this.#bySession.delete(join.session);
     this.#enter(join);
     for (const request of arrival.requests) subscribers.request(request);
-    if (registry.subscriberOf(id) < 0 && this.#here.delete(id))
-      link.tell(toLink.forget, { kind: SUBSCRIBER, id });
+    this.#forgetIfGone(id);
   }
 
   #enter(join: Join): void {
@@ -251,33 +280,37 @@ export class SubscriberMoves implements SubscriberHomes {
 
   /** Another node is its place now: the connection goes, and what is kept is handed over. */
   surrender(id: string, reason: SurrenderReason): void {
-    const { registry, links, subscribers } = this.#context;
+    const { registry, subscribers } = this.#context;
     const close = reason === SurrenderReason.conflict ? closes.drain : closes.replaced;
-    const arrival = this.#arrivals.get(id);
-    if (arrival !== undefined) {
-      const { session } = arrival.join;
-      links[edgeOf(session)]!.close(session, close);
-      this.#bySession.delete(session);
-      this.#arrivals.delete(id);
-    }
+    this.#turnAway(id, close);
     this.#reserved.delete(id);
-    const departure = { wasHere: this.#here.delete(id) };
+    const departure = { wasHere: this.#here.delete(id), wasConnected: this.#isConnected(id) };
     this.#departures.set(id, departure);
     const slot = departure.wasHere ? registry.subscriberOf(id) : -1;
-    const awayMs = slot < 0 ? 0 : this.#rows.awayMs(slot);
     if (slot >= 0) subscribers.dismiss(slot, close);
-    this.#work.begin(id, this.#depart(id, departure, awayMs));
+    this.#work.begin(id, this.#depart(id, departure));
   }
 
-  *#depart(id: string, departure: Departure, awayMs: number): Slices {
+  *#depart(id: string, departure: Departure): Slices {
     const { link } = this.#context;
     const goesOn = (): boolean => this.#departures.get(id) === departure; // else the link has started anew
-    if (departure.wasHere) yield* this.#rows.tell(id, awayMs, goesOn);
-    if (!goesOn()) return;
+    if (departure.wasHere) yield* this.#rows.tell(id, departure.wasConnected, goesOn);
+    if (!goesOn()) {
+      if (departure.wasHere) this.#stay(id);
+      return;
+    }
     this.#departures.delete(id);
     link.tell(toLink.surrendered, { kind: SUBSCRIBER, id, seq: 0 });
     if (this.#arrivals.has(id)) link.tell(toLink.connected, { kind: SUBSCRIBER, id });
     if (departure.wasHere) yield* this.#rows.remove(id);
+  }
+
+  /** It was dismissed, and is not handed over: what it keeps waits for it here, as it would after any lost connection. */
+  #stay(id: string): void {
+    const { registry, sweeps } = this.#context;
+    const slot = registry.subscriberOf(id);
+    if (slot >= 0 && registry.hasRowsOf(slot)) sweeps.input(slot, 'disconnect', undefined);
+    this.#forgetIfGone(id);
   }
 
   /** What is kept expires as if it had been here all the time, and with what was: that is newer. */
