@@ -173,15 +173,16 @@ export class Owner {
    * @returns the records, timers and slices worked off; 0 means idle
    */
   poll(limit: number): number {
-    const { rings } = this.#deps;
+    const { rings, clock } = this.#deps;
+    const beganMs = clock.now();
     let done = 0;
     // The edges that deliver come first: what their subscribers ask for holds for the events that follow.
     this.#turns.begin();
     for (let edge = rings.length - 1; edge >= 0; edge--) done += this.#pollEdge(edge, limit);
     if (this.#recovery?.isOver) this.#recovery = undefined;
     if (this.#recovery === undefined) {
-      this.#clients.tick(this.#deps.clock.now());
-      done += this.#timers.fire();
+      this.#clients.tick(beganMs);
+      done += this.#timers.fire(beganMs);
       // Behind the timers: of a device that has gone its followers are told before they hear that it is back.
       const slices = this.#sweeps.step() + this.#filters.step();
       this.#isHeldBack = slices === 0;

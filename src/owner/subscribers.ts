@@ -174,8 +174,12 @@ export class Subscribers {
   /** The subscriber asks for something. */
   request(request: Request): void {
     const slot = this.#sessions.get(request.session);
-    if (slot === undefined) this.homes?.asks(request);
-    else if (this.waits?.defers(slot, request) !== true) this.answer(slot, request);
+    if (slot === undefined) {
+      this.homes?.asks(request);
+      return;
+    }
+    this.#silences.heard(slot); // its edge may have said so before the silence was on record
+    if (this.waits?.defers(slot, request) !== true) this.answer(slot, request);
   }
 
   /** Does what the subscriber in this slot asks for. */

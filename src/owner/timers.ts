@@ -22,18 +22,22 @@ export class Timers {
     this.#kinds = kinds;
   }
 
-  /** Fires what is due, of each kind as much as may be in one poll. @returns the timers looked at */
-  fire(): number {
-    return this.#kinds.reduce((seen, kind) => seen + this.#fire(kind), 0);
+  /**
+   * Fires what is due, of each kind as much as may be in one poll.
+   * @param asOfMs when the poll began: who was heard in it is not silent in it, however long it took
+   * @returns the timers looked at
+   */
+  fire(asOfMs: number): number {
+    return this.#kinds.reduce((seen, kind) => seen + this.#fire(kind, asOfMs), 0);
   }
 
-  #fire({ wheel, fire }: Timed): number {
+  #fire({ wheel, fire }: Timed, asOfMs: number): number {
     const { timers, timersPerLook, timersMs } = PollLimits;
-    const now = this.#clock.now();
+    const startedMs = this.#clock.now();
     let seen = 0;
     for (let some: number = timersPerLook; some === timersPerLook && seen < timers; seen += some) {
-      some = wheel.advance(now, timersPerLook, fire);
-      if (this.#clock.now() - now >= timersMs) return seen + some;
+      some = wheel.advance(asOfMs, timersPerLook, fire);
+      if (this.#clock.now() - startedMs >= timersMs) return seen + some;
     }
     return seen;
   }

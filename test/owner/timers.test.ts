@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { Wheel } from '../../src/memory/wheel.ts';
 import { PollLimits } from '../../src/owner/poll-limits.ts';
 import { Timers } from '../../src/owner/timers.ts';
@@ -33,23 +33,35 @@ function due(tookMs = 0) {
 
 describe('timers that are due', () => {
   it('fire as far as may be in one poll, of each kind', () => {
-    const { timers, fired } = due();
-    expect([timers.fire(), fired]).toEqual([
+    const { clock, timers, fired } = due();
+    expect([timers.fire(clock.now()), fired]).toEqual([
       2 * PollLimits.timers,
       { devices: PollLimits.timers, subscribers: PollLimits.timers },
     ]);
-    expect(timers.fire()).toBe(2 * (SLOTS - PollLimits.timers));
-    expect([timers.fire(), fired]).toEqual([0, { devices: SLOTS, subscribers: SLOTS }]);
+    expect(timers.fire(clock.now())).toBe(2 * (SLOTS - PollLimits.timers));
+    expect([timers.fire(clock.now()), fired]).toEqual([0, { devices: SLOTS, subscribers: SLOTS }]);
   });
 
   it('keep events waiting no longer, where each leads to much, and keep the other kind from nothing', () => {
-    const { timers, fired } = due(1);
-    timers.fire();
+    const { clock, timers, fired } = due(1);
+    timers.fire(clock.now());
     expect(fired.devices).toBe(PollLimits.timersPerLook);
     expect(fired.subscribers).toBe(PollLimits.timers);
-    for (let polls = 1; polls < SLOTS / PollLimits.timersPerLook; polls++) timers.fire();
+    for (let polls = 1; polls < SLOTS / PollLimits.timersPerLook; polls++) timers.fire(clock.now());
     expect(fired).toEqual({ devices: SLOTS, subscribers: SLOTS });
   });
+});
+
+it('what comes due while the poll lasts fires in the next', () => {
+  const clock = new FakeClock();
+  const beganMs = clock.now();
+  const wheel = new Wheel(1, beganMs);
+  const fire = vi.fn();
+  const timers = new Timers(clock, [{ wheel, fire }]);
+  wheel.set(0, beganMs + 10);
+  clock.advance(20);
+  expect([timers.fire(beganMs), fire.mock.calls]).toEqual([0, []]);
+  expect([timers.fire(clock.now()), fire.mock.calls]).toEqual([1, [[0]]]);
 });
 
 it('the next timer is the first of any kind', () => {
