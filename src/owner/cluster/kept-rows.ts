@@ -64,24 +64,17 @@ export class KeptRows {
     const { ownTypes, device } = registry.subscriptions.rows;
     const state = registry.rowState(row);
     if (!isSubscribed(state) || registry.isFiltered(row)) return undefined;
-    const own = ownTypes[row]!;
-    return {
-      device: registry.deviceId(device[row]!),
-      paused: state === RowState.paused,
-      types: own === ALL_TYPES || own === 0 ? 0 : own << 1,
-    };
+    const id = registry.deviceId(device[row]!);
+    return { device: id, paused: state === RowState.paused, types: bitsOf(ownTypes[row]!) };
   }
 
   #filtersOf(slot: number): KeptFilter[] {
     const { filters } = this.#context.registry;
-    return filters.ofSubscriber(slot).map((filter) => {
-      const types = filters.slab.rows.types[filter]!;
-      return {
-        filter: `${filters.prefix(filter)}*`,
-        paused: filters.state(filter) === RowState.paused,
-        types: types === ALL_TYPES ? 0 : types << 1,
-      };
-    });
+    return filters.ofSubscriber(slot).map((filter) => ({
+      filter: filters.nameOf(filter),
+      paused: filters.state(filter) === RowState.paused,
+      types: bitsOf(filters.slab.rows.types[filter]!),
+    }));
   }
 
   /** What the subscriber keeps goes, without a word; what operators set stays. */
@@ -138,7 +131,11 @@ function stateOf(paused: boolean): RowState {
   return paused ? RowState.paused : RowState.disconnected;
 }
 
-/** @param types as a part names them: one place further left, 0 all */
-function typesOf(types: number): number {
-  return types === 0 ? ALL_TYPES : types >> 1;
+/** As a part names types: one place further left, 0 all. */
+function bitsOf(types: number): number {
+  return types === ALL_TYPES ? 0 : types << 1;
+}
+
+function typesOf(bits: number): number {
+  return bits === 0 ? ALL_TYPES : bits >> 1;
 }
