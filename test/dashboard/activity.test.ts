@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { hasChromium } from '../support/chromium.ts';
+import { eventually } from '../support/eventually.ts';
 import { mock, tableOf, useDashboard } from './harness.ts';
 
 const at = new Date().setHours(12, 0, 0, 0);
@@ -64,7 +65,7 @@ describe.skipIf(!hasChromium)('the page of activity', () => {
     ]);
     await page.getByRole('button', { name: 'Refusals' }).click();
     await page.waitForURL((url) => url.hash === '#/activity?show=refusals');
-    expect(await rows.count()).toBe(3);
+    await eventually('refusals alone', async () => (await rows.count()) === 3);
     await page.getByRole('button', { name: 'Operator actions' }).click();
     await page.getByRole('link', { name: 'dev-1' }).click();
     await page.getByRole('heading', { name: 'dev-1' }).waitFor();

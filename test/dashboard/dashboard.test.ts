@@ -135,7 +135,7 @@ describe.skipIf(!hasChromium)('the dashboard', () => {
     const { page } = await dashboard.open();
     const spans = page.getByRole('toolbar', { name: 'Time span' });
     await spans.getByRole('button', { name: '15 min' }).click();
-    expect(await spans.getByRole('button', { name: '15 min' }).getAttribute('aria-pressed')).toBe('true');
+    await spans.getByRole('button', { name: '15 min', pressed: true }).waitFor();
     const plot = page.locator('.u-over').first();
     const { x = 0, y = 0, width = 0 } = (await plot.boundingBox()) ?? {};
     await page.mouse.move(x + width / 3, y + 40);
