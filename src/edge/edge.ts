@@ -19,6 +19,7 @@ import { encodingNames } from '../wire/encodings.ts';
 import type { StreamPosition } from '../wire/events.ts';
 import { Charges } from './charges.ts';
 import { Deliverer } from './deliver/deliverer.ts';
+import { PastSearches } from './deliver/past-searches.ts';
 import { RequestFlow } from './deliver/request-flow.ts';
 import type { Ask } from './deliver/request-queue.ts';
 import { type SendQueueLimits, sendQueueLimits } from './deliver/send-queues.ts';
@@ -88,12 +89,12 @@ export class Edge {
     const isBehind = (): boolean => fromOwner.unreadBytes > ANSWER_BACKLOG_BYTES;
     const { pageResumeBytes: resumeBytes } = this.queueLimits;
     const goesOut = (session: SubscriberSession) => this.#storeSeen(session, Math.floor(clock.now()));
-    this.#requests = new RequestFlow({ line, clock, resumeBytes, isBehind, goesOut, charges: this.#charges });
-    const records = new SubscriberRecords({
-      deliverer: this.deliverer,
-      requests: this.#requests,
-      charges: this.#charges,
-    });
+    const charges = this.#charges;
+    const over = (session: SubscriberSession) => this.#requests.advance(session);
+    const searches = new PastSearches({ clock, reader: deps.reader, presence, charges, over });
+    this.#requests = new RequestFlow({ line, clock, resumeBytes, isBehind, goesOut, searches, charges });
+    const { deliverer } = this;
+    const records = new SubscriberRecords({ deliverer, requests: this.#requests, searches, charges });
     this.mqtt = new MqttPeers({ ...deps, edge: this });
     this.nextSession = deps.numbers((session) => this.find(session) !== undefined || this.mqtt.has(session));
     this.gateways = new GatewayDevices({

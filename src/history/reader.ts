@@ -33,12 +33,27 @@ export interface DeviceAsOf {
 const READ_TRIES_MAX = 1000;
 
 /** What is looked for. */
-interface Wanted {
+export interface Wanted {
   /** Only events after this seq. */
   readonly after: number;
   readonly countMax: number;
   /** Bits of types. */
   readonly types: number;
+}
+
+/** What a walk back found of a device, newest first: a later walk for the same goes on from there. */
+export interface Walked {
+  readonly device: Omit<DeviceAsOf, 'seq'>;
+  readonly wanted: Wanted;
+  /** Where the walk began: position of the device's newest record then. */
+  readonly newestAt: number;
+  /** Seqs of the records that were looked at. */
+  readonly looked: readonly number[];
+  // Of those that were found: see `Found`.
+  readonly positions: readonly number[];
+  readonly seqs: readonly number[];
+  readonly afters: readonly number[];
+  readonly endAfter: number;
 }
 
 export class HistoryReader {
@@ -51,8 +66,8 @@ export class HistoryReader {
   readonly #seqs: number[] = [];
   readonly #afters: number[] = [];
   #endAfter = 0;
-  /** Seq of the oldest event that the walk has come to. */
-  #reached = 0;
+  /** Seqs of the records that the walk has come to. */
+  readonly #looked: number[] = [];
 
   constructor(history: HistoryMemory, devices: DeviceSlab, limits: KeptLimits, clock: Clock) {
     this.#records = new KeptRecords(history);
@@ -81,23 +96,34 @@ export class HistoryReader {
     return this.#replayFound(device);
   }
 
-  /** The newest `count` events, oldest first. */
-  newest(device: DeviceAsOf, count: number, types = ALL_TYPES): Replay {
-    this.#walk(device, { after: 0, countMax: count, types });
+  /** The newest `count` events, oldest first. @param walked what a walk for the same has found before */
+  newest(device: DeviceAsOf, count: number, types = ALL_TYPES, walked?: Walked): Replay {
+    this.#walk(device, { after: 0, countMax: count, types }, walked);
     return this.#replayFound(device);
   }
 
   /**
    * All events after a seq, oldest first, with a gap for each that is not kept any more. With a seq above the device's
    * own, whose events those were nobody knows: then all that is kept, and it is not recovered.
+   * @param walked what a walk for the same has found before
    */
-  since(device: DeviceAsOf, seq: number, types = ALL_TYPES): Replay {
+  since(device: DeviceAsOf, seq: number, types = ALL_TYPES, walked?: Walked): Replay {
     if (seq > device.seq) {
-      this.#walk(device, { after: 0, countMax: Number.POSITIVE_INFINITY, types });
+      this.#walk(device, { after: 0, countMax: Number.POSITIVE_INFINITY, types }, walked);
       return this.#replayFound(device, false);
     }
-    this.#walk(device, { after: seq, countMax: Number.POSITIVE_INFINITY, types });
+    this.#walk(device, { after: seq, countMax: Number.POSITIVE_INFINITY, types }, walked);
     return this.#replaySince(device, seq);
+  }
+
+  /** Walks ahead of a replay, which then has little left to walk. @returns undefined: the device has no event in the log */
+  walk(device: Omit<DeviceAsOf, 'seq'>, wanted: Wanted): Walked | undefined {
+    const newestAt = this.#walkBack({ ...device, seq: Number.POSITIVE_INFINITY }, wanted);
+    if (newestAt === undefined) return undefined;
+    return {
+      ...{ device, wanted, newestAt, endAfter: this.#endAfter, looked: [...this.#looked] },
+      ...{ positions: [...this.#positions], seqs: [...this.#seqs], afters: [...this.#afters] },
+    };
   }
 
   /** The newest `count` events before a seq, oldest first: a page for who reads backwards. */
@@ -111,25 +137,53 @@ export class HistoryReader {
     this.#positions.length = 0;
     this.#seqs.length = 0;
     this.#afters.length = 0;
-    this.#reached = Number.POSITIVE_INFINITY;
+    this.#looked.length = 0;
   }
 
-  #walk(device: DeviceAsOf, wanted: Wanted): void {
+  #walk(device: DeviceAsOf, wanted: Wanted, walked?: Walked): void {
+    this.#walkBack(device, wanted, walked);
+    this.#addApart(device, wanted);
+  }
+
+  /** @returns the position of the device's newest record; undefined: it has none in the log */
+  #walkBack(device: DeviceAsOf, wanted: Wanted, walked?: Walked): number | undefined {
     this.#start();
     const { slot, generation, seq: seqMax } = device;
     const { head } = this.#records;
     const receivedMin = this.#clock.now() - this.#limits.ttlMs;
+    const before = walked !== undefined && isFor(walked, device, wanted) ? walked : undefined;
     let isThere = this.#lookAtNewest(device);
-    for (let looked = 0; isThere && looked < this.#limits.eventsMax; looked++) {
+    const newestAt = isThere ? head.position : undefined;
+    while (isThere && this.#looked.length < this.#limits.eventsMax) {
       if (this.#seqs.length >= wanted.countMax) break;
+      if (head.position === before?.newestAt) {
+        this.#goOnFrom(before);
+        break;
+      }
       if (head.seq <= wanted.after || head.received < receivedMin) break;
-      this.#reached = head.seq;
+      this.#looked.push(head.seq);
       if (head.seq <= seqMax && isOfTypes(head, wanted.types)) this.#add();
       else this.#passOver(Math.min(head.after, seqMax));
       if (head.after <= wanted.after) break;
       isThere = this.#records.look(head.previous, slot, generation);
     }
-    this.#addApart(device, wanted);
+    return newestAt;
+  }
+
+  /** The walk has come to where that one began: what that found is what this would find. */
+  #goOnFrom({ wanted, looked, positions, seqs, afters, endAfter }: Walked): void {
+    if (looked.length > 0 && endAfter !== looked[0]) this.#passOver(endAfter); // the newest were of other types
+    const room = this.#limits.eventsMax - this.#looked.length;
+    let next = 0;
+    for (let n = 0; n < looked.length && n < room && this.#seqs.length < wanted.countMax; n++) {
+      const seq = looked[n]!;
+      this.#looked.push(seq);
+      if (seqs[next] !== seq) continue;
+      this.#positions.push(positions[next]!);
+      this.#seqs.push(seq);
+      this.#afters.push(afters[next]!);
+      next += 1;
+    }
   }
 
   /**
@@ -170,8 +224,13 @@ export class HistoryReader {
       if (this.#seqs.length >= wanted.countMax) return;
       if (isOfTypes(head, wanted.types)) this.#add();
       else if (head.seq === this.#oldestAfter) this.#passOver(head.after);
-      this.#reached = head.seq;
+      this.#looked.push(head.seq);
     }
+  }
+
+  /** Seq of the oldest record that the walk has come to. */
+  get #reached(): number {
+    return this.#looked.at(-1) ?? Number.POSITIVE_INFINITY;
   }
 
   /** Looks at the record that the row names as newest of its kind. @returns false when there is none */
@@ -262,4 +321,12 @@ export class HistoryReader {
 /** Of the kinds that are kept, all but messages and the device's statuses are the hub's own statuses. */
 function isOfTypes({ type, kind }: { type: number; kind: KeptKind }, types: number): boolean {
   return (types & typeBit(type, kind === KeptKind.other)) !== 0;
+}
+
+/** Whether a walk for this device and this goes on from that one. */
+function isFor({ device, looked, ...walked }: Walked, asOf: DeviceAsOf, wanted: Wanted): boolean {
+  if (device.slot !== asOf.slot || device.generation !== asOf.generation) return false;
+  if (looked.length > 0 && looked[0]! > asOf.seq) return false;
+  const { after, countMax, types } = walked.wanted;
+  return after === wanted.after && countMax === wanted.countMax && types === wanted.types;
 }

@@ -3,7 +3,7 @@
  * waits until the peer has read. Owner thread only.
  */
 import { authorize } from '../access/actor.ts';
-import { DEVICES_PER_PAGE, DEVICES_PER_SLICE } from '../limits.ts';
+import { DEVICES_PER_PAGE, DEVICES_PER_SLICE, DEVICES_PER_SLICE_WITH_HISTORY } from '../limits.ts';
 import { highWater } from '../memory/layout.ts';
 import { NONE } from '../presence/columns.ts';
 import { DeviceState, type Input, nextRowState, RowState } from '../presence/lifecycle.ts';
@@ -43,13 +43,23 @@ export class FilterPages {
     search?: Search | undefined;
     isUnasked?: boolean;
     isPaused?: boolean;
+    hasHistory?: boolean;
   }): PageJob {
     const page = this.#nextPage;
     this.#nextPage = page === 2 ** 32 - 1 ? FIRST_PAGE : page + 1;
-    const { devices = [], walk, search, isUnasked = false, isPaused = false, ...rest } = options;
+    const {
+      devices = [],
+      walk,
+      search,
+      isUnasked = false,
+      isPaused = false,
+      hasHistory = false,
+      ...rest
+    } = options;
     const state = { at: 0, unreadDevices: 0, unreadBytes: 0, reserved: 0, waits: false, isFull: false };
     const sets = { gained: new Set<number>(), removed: new Set<number>() };
-    return { kind: 'pages', ...rest, page, devices, ...sets, walk, search, isUnasked, isPaused, ...state };
+    const kinds = { isUnasked, isPaused, hasHistory };
+    return { kind: 'pages', ...rest, page, devices, ...sets, walk, search, ...kinds, ...state };
   }
 
   /** An operator has removed the device's row: no page makes another, unless the filter gains the device anew. */
@@ -129,7 +139,8 @@ export class FilterPages {
     const { entries } = page;
     const { devices } = job;
     const end = Math.min(devices.length, job.at + SLICE_SLOTS);
-    while (isThere && job.at < end && entries.count < DEVICES_PER_SLICE && entries.byteLength < pageBytes) {
+    const countMax = job.hasHistory ? DEVICES_PER_SLICE_WITH_HISTORY : DEVICES_PER_SLICE;
+    while (isThere && job.at < end && entries.count < countMax && entries.byteLength < pageBytes) {
       this.#follow(job, devices[job.at++]!, page);
     }
     const more = isThere && job.at < devices.length;

@@ -37,14 +37,15 @@ export class FilterRequests {
     const isThrough = target.walk === undefined ? this.#scan(job, target) : this.#walk(job, target);
     if (!isThrough) return false;
     job.target = undefined;
-    const { op } = job.request;
+    const { op, history: hasHistory } = job.request;
     if (op === 'subscribe' && !this.#reserve(job, target)) return false;
     const isFollowed = op === 'subscribe' || op === 'resume';
     job.results.push({ filter: target.filter, value: isFollowed ? target.devices.length : RowState.none });
     if (isFollowed) {
       const { subscriber, session } = job;
       const { filter, slot, devices } = target;
-      const pages = this.#pages.job({ subscriber, session, slot, filter, input: op, devices });
+      const about = { subscriber, session, slot, filter, input: op } as const;
+      const pages = this.#pages.job({ ...about, devices, hasHistory: hasHistory === true });
       pages.reserved = target.missing;
       job.pages.push(pages);
       if (op === 'subscribe') registry.filters.begin(slot, Unfinished.pages);

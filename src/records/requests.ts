@@ -42,6 +42,7 @@ const request = recordLayout(5, {
   all: 'flag',
   types: 'u8',
   past: 'flag',
+  history: 'flag',
   devices: 'text',
   filters: 'text',
 });
@@ -192,11 +193,13 @@ export interface Request {
   readonly types: number;
   /** It asks for kept events too; the edge replays them. */
   readonly past?: boolean;
+  /** More of them than the newest of each device: that takes the edge longer, so pages of filters are short. */
+  readonly history?: boolean;
 }
 
 /** What a subscriber asks; ids and filters travel as lines. */
 export function writeRequest(ring: Parameters<typeof request.write>[0], value: Request): void {
-  const { session, request: number, op, devices, types, past = false } = value;
+  const { session, request: number, op, devices, types, past = false, history = false } = value;
   request.write(ring, {
     session,
     request: number,
@@ -204,6 +207,7 @@ export function writeRequest(ring: Parameters<typeof request.write>[0], value: R
     all: devices === undefined,
     types,
     past,
+    history,
     devices: devices?.join('\n') ?? '',
     filters: value.filters.join('\n'),
   });
@@ -211,7 +215,7 @@ export function writeRequest(ring: Parameters<typeof request.write>[0], value: R
 
 /** @param at the ring's views and the offset of a `Request` */
 export function readRequest(...at: Parameters<typeof request.read>): Request {
-  const { session, request: number, op, all, types, past, devices, filters } = request.read(...at);
+  const { session, request: number, op, all, types, past, history, devices, filters } = request.read(...at);
   return {
     session,
     request: number,
@@ -220,6 +224,7 @@ export function readRequest(...at: Parameters<typeof request.read>): Request {
     filters: lines(filters),
     types,
     past,
+    history,
   };
 }
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { DEVICES_PER_PAGE, DEVICES_PER_SLICE } from '../../src/limits.ts';
+import { DEVICES_PER_PAGE, DEVICES_PER_SLICE, DEVICES_PER_SLICE_WITH_HISTORY } from '../../src/limits.ts';
 import { SLICE_SLOTS } from '../../src/owner/filter-jobs.ts';
 import { FilterPages } from '../../src/owner/filter-pages.ts';
 import type { Input, RowStateName } from '../../src/presence/lifecycle.ts';
@@ -16,7 +16,8 @@ function setUp({ filter = 'dev-*', state = 'active', ...options }: Options = {})
   const pages = new FilterPages(hub.deps);
   const subscriber = hub.subscriber('s');
   const about = { subscriber, session, slot, filter };
-  const jobOf = (devices: number[], input: Input = 'subscribe') => pages.job({ ...about, input, devices });
+  const jobOf = (devices: number[], input: Input = 'subscribe', hasHistory = false) =>
+    pages.job({ ...about, input, devices, hasHistory });
   const gathering = (input: Input = 'reconnect') =>
     pages.job({ ...about, input, walk: hub.walks.start(subscriber) });
   return { hub, session, slot, subscriber, pages, jobOf, gathering };
@@ -66,6 +67,17 @@ describe('a page of a filter', () => {
     expect(sizes).toEqual([...Array(unread + 1).fill(DEVICES_PER_SLICE), rest]);
     expect(waits.indexOf(true)).toBe(unread - 1);
     expect(waits.filter(Boolean)).toHaveLength(1);
+  });
+
+  it('brings fewer in a slice where their kept events come too', () => {
+    const count = DEVICES_PER_SLICE_WITH_HISTORY + 1;
+    const { hub, session, pages, jobOf } = setUp({ capacity: { devices: count, subscriptions: count } });
+    const job = jobOf(devices(hub, count), 'subscribe', true);
+    while (!pages.run(job));
+    expect(hub.frames(session).map((frame) => 'page' in frame && frame.devices.length)).toEqual([
+      DEVICES_PER_SLICE_WITH_HISTORY,
+      1,
+    ]);
   });
 
   it('waits when so many bytes are unread, and counts anew once they were read', () => {

@@ -149,8 +149,8 @@ export class OwnerHarness {
     return this.#join(SessionKind.subscriber, subscriber, coming);
   }
 
-  /** Subscribes to filters; the owner answers, and no page has been sent yet. */
-  follow(session: number, filters: readonly string[]): void {
+  /** Subscribes to filters; the owner answers, and no page has been sent yet. @param history their kept events too */
+  follow(session: number, filters: readonly string[], history = false): void {
     const request = ++this.#requests;
     this.#asked.set(request, 'subscribe');
     const devices: readonly string[] = [];
@@ -161,7 +161,8 @@ export class OwnerHarness {
       devices,
       filters,
       types: ALL_TYPES,
-      past: false,
+      past: history,
+      history,
     });
     this.poll();
   }

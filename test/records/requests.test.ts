@@ -111,12 +111,12 @@ describe('a request', () => {
   const request: Request = { session: 5, request: 9, op: 'list', devices: undefined, filters: [], types: 7 };
 
   it.each(Object.keys(Op) as OpName[])('is read as it was written: %s', (op) => {
-    const value = { ...request, op, devices: ['a', 'b'], filters: ['c*', '*'], past: true };
+    const value = { ...request, op, devices: ['a', 'b'], filters: ['c*', '*'], past: true, history: true };
     expect(asked(value)).toMatchObject({ kind: ToOwnerRecord.Request, values: value });
   });
 
   it('tells all of the subscriber’s devices from none', () => {
-    expect(asked(request).values).toEqual({ ...request, past: false });
+    expect(asked(request).values).toEqual({ ...request, past: false, history: false });
     expect(asked({ ...request, devices: [] }).values.devices).toEqual([]);
     expect(asked(request).bytes).toBe(asked({ ...request, devices: [] }).bytes);
   });

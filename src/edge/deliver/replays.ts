@@ -3,7 +3,7 @@
  * itself and costs the owner nothing. Where the peer cannot take it all at once, its device's live events are held back:
  * the replay goes on from the log until it has caught up, and only then the session enters the device's topic.
  */
-import type { HistoryReader } from '../../history/reader.ts';
+import type { HistoryReader, Walked, Wanted } from '../../history/reader.ts';
 import { type Replay, Step } from '../../history/replay.ts';
 import { Counter, type Counters } from '../../memory/counters.ts';
 import type { RecordViews } from '../../memory/ring.ts';
@@ -71,9 +71,16 @@ export class Replays {
   /**
    * Finds what an entry's device has of the past that is asked for; `run` sends it.
    * @param types bits of the event types that are wanted
+   * @param walked what was looked up of the device before the answer
    * @returns whether everything since the given position is there; undefined when no position was given
    */
-  begin(session: SubscriberSession, entry: Entry, past: Past, types: number): boolean | undefined {
+  begin(
+    session: SubscriberSession,
+    entry: Entry,
+    past: Past,
+    types: number,
+    walked?: Walked,
+  ): boolean | undefined {
     const { reader } = this.#deps;
     const { deviceSlot: slot, generation, seq, device: id } = entry;
     const position = past.since.get(id);
@@ -83,10 +90,10 @@ export class Replays {
     if (position !== undefined) {
       const isSame = position.epoch === epochName(entry.epoch);
       replay = isSame
-        ? reader.since(asOf, position.seq, types)
-        : reader.newest(asOf, Number.POSITIVE_INFINITY, types);
+        ? reader.since(asOf, position.seq, types, walked)
+        : reader.newest(asOf, Number.POSITIVE_INFINITY, types, walked);
       recovered = isSame && replay.recovered;
-    } else if (past.history > 0) replay = reader.newest(asOf, past.history, types);
+    } else if (past.history > 0) replay = reader.newest(asOf, past.history, types, walked);
     else if (past.last) replay = reader.last(asOf, types);
     else return undefined;
     const held = {
@@ -279,9 +286,26 @@ export class Replays {
   }
 }
 
+/** What is wanted of the device beside the newest of each kind; undefined: nothing. */
+export function wantedOf(
+  { since, history }: Past,
+  { device, epoch, seq }: Pick<Entry, 'device' | 'epoch' | 'seq'>,
+  types: number,
+): Wanted | undefined {
+  const position = since.get(device);
+  if (position === undefined) return history > 0 ? { after: 0, countMax: history, types } : undefined;
+  const isKnown = position.epoch === epochName(epoch) && position.seq <= seq;
+  return { after: isKnown ? position.seq : 0, countMax: Number.POSITIVE_INFINITY, types };
+}
+
 /** Whether anything of the past is wanted. */
-export function wantsPast({ last, history, since }: Past): boolean {
-  return last || history > 0 || since.size > 0;
+export function wantsPast(past: Past): boolean {
+  return past.last || wantsHistory(past);
+}
+
+/** Whether more of it is wanted than the newest events of each device: that is what takes long to look up. */
+export function wantsHistory({ history, since }: Past): boolean {
+  return history > 0 || since.size > 0;
 }
 
 /** Whether the event in hand is of a type that was followed when it came, and is now: others may be asked for since. */

@@ -14,7 +14,8 @@ import type { Charges } from '../charges.ts';
 import type { OwnerLine } from '../owner-line.ts';
 import { DeferredWork } from './deferred-work.ts';
 import { LongAnswer } from './long-answer.ts';
-import { wantsPast } from './replays.ts';
+import type { PastSearches } from './past-searches.ts';
+import { wantsHistory, wantsPast } from './replays.ts';
 import {
   type Answered,
   type Ask,
@@ -41,6 +42,7 @@ export interface RequestFlowDeps {
   readonly charges: Pick<Charges, 'waitMs'>;
   /** A page may be asked for when at most this many bytes wait for the peer. */
   readonly resumeBytes: number;
+  readonly searches: Pick<PastSearches, 'isOver' | 'forget'>;
   /** Whether this edge has not yet done what earlier answers bring with them. */
   readonly isBehind: () => boolean;
   /** A request goes to the owner, however long it has waited here: its subscriber is not silent. */
@@ -184,6 +186,7 @@ export class RequestFlow {
     if (queue === undefined) return;
     this.#work -= queue.work;
     this.#deferred.remove(session, queue.deferredWork);
+    this.#deps.searches.forget(session);
     session.requests = undefined;
     this.#readers.delete(session);
     this.#leave(queue);
@@ -339,7 +342,7 @@ export class RequestFlow {
     // A long request has the owner to itself, as far as the session goes; behind a deferred one, others would wait too.
     const { inFlight } = queue;
     const isBlocked = inFlight.length > 0 && (isLong(next) || inFlight.some(keepsOthers));
-    return isBlocked ? 0 : next.work;
+    return isBlocked || !this.#deps.searches.isOver(session, next) ? 0 : next.work;
   }
 
   /** Whether the peer has read the page before, and can pay for another; if not, it is looked at again. */
@@ -371,7 +374,8 @@ export class RequestFlow {
   ): void {
     const { devices, filters = [] } = named ?? {};
     const past = asked.wantsKept === true || wantsPast(asked.past);
-    this.#deps.line.request({ session, request, op, devices, filters, types, past });
+    const history = wantsHistory(asked.past);
+    this.#deps.line.request({ session, request, op, devices, filters, types, past, history });
   }
 }
 

@@ -1,4 +1,6 @@
 /** What one subscriber asks for, and has not been answered. */
+
+import type { Walked } from '../../history/reader.ts';
 import { DEVICES_PER_PAGE } from '../../limits.ts';
 import type { ListNode } from '../../linked-list.ts';
 import { Notice } from '../../records/replies.ts';
@@ -28,6 +30,8 @@ export interface Pending extends Ask {
   isPaged: boolean;
   /** Device slots whose past it has brought; undefined: it names none in two ways. */
   readonly brought?: Set<number> | undefined;
+  /** By id of a device that it names: what was looked up of its past. Undefined: nothing was, or it is not over. */
+  found?: Map<string, Walked>;
   /** Of an unsubscribe that another owner is asked again: the devices that the session got before. */
   left?: ReadonlySet<string>;
   /** The owner waits for other nodes with it, and does nothing for it meanwhile. */
@@ -37,7 +41,7 @@ export interface Pending extends Ask {
 }
 
 /** What of the past an answer, or the pages that follow it, are to bring. */
-export type PastToBring = Pick<Pending, 'past' | 'types' | 'brought'>;
+export type PastToBring = Pick<Pending, 'past' | 'types' | 'brought' | 'found'>;
 
 export interface Answered extends Ask, PastToBring, Pick<Pending, 'pages' | 'left'> {
   /** It named its devices, and was paid for with them. */

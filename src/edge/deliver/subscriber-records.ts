@@ -21,6 +21,7 @@ import {
 import type { Told } from '../../wire/codec.ts';
 import type { Charges } from '../charges.ts';
 import type { Deliverer } from './deliverer.ts';
+import type { PastSearches } from './past-searches.ts';
 import { wantsPast } from './replays.ts';
 import type { RequestFlow } from './request-flow.ts';
 import type { Answered, PastToBring } from './request-queue.ts';
@@ -29,6 +30,7 @@ import type { SubscriberSession } from './subscriber-session.ts';
 export interface SubscriberRecordsDeps {
   readonly deliverer: Deliverer;
   readonly requests: RequestFlow;
+  readonly searches: Pick<PastSearches, 'chargeUnused'>;
   readonly charges: Pick<Charges, 'rows'>;
 }
 
@@ -154,6 +156,7 @@ export class SubscriberRecords {
     // Where another owner answers from the start, a page may have nothing that is new.
     if (!more || told.length + namedNow.length > 0)
       session.send(session.codec.answer(asked, told, refused, namedNow, more));
+    this.#deps.searches.chargeUnused(session, asked);
     requests.keepPast(session, asked, named);
     deliverer.replays.run(session);
     // Devices that a request names were paid for with it.
@@ -219,7 +222,7 @@ export class SubscriberRecords {
   #begin(
     session: SubscriberSession,
     entry: Entry,
-    { past, types, brought }: PastToBring,
+    { past, types, brought, found }: PastToBring,
     isFollowed: boolean,
   ): Told {
     const { deliverer } = this.#deps;
@@ -227,7 +230,9 @@ export class SubscriberRecords {
     const isWanted = past.last || past.history > 0;
     if (isFollowed && !(isWanted && deliverer.holdBack(session, deviceSlot))) return entry;
     brought?.add(deviceSlot);
-    return { ...entry, recovered: deliverer.replays.begin(session, entry, past, types) };
+    const walked = found?.get(entry.device);
+    found?.delete(entry.device);
+    return { ...entry, recovered: deliverer.replays.begin(session, entry, past, types, walked) };
   }
 }
 

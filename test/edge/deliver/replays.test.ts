@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { Replays, wantsPast } from '../../../src/edge/deliver/replays.ts';
+import { Replays, wantedOf, wantsPast } from '../../../src/edge/deliver/replays.ts';
 import type { Attached } from '../../../src/edge/deliver/topics.ts';
 import { Counter } from '../../../src/memory/counters.ts';
 import { ALL_TYPES, type EventType, typeBits } from '../../../src/wire/events.ts';
@@ -164,6 +164,37 @@ describe('what of the past a subscribe asks for', () => {
       wantsPast({ ...NO_PAST, history: 1 }),
       wantsPast({ ...NO_PAST, ...since(0, 0) }),
     ]).toEqual([false, true, true, true]);
+  });
+
+  it.each<[string, Partial<Asked>, boolean | undefined]>([
+    ['history', { history: 10 }, undefined],
+    ['since', since(0, 0), true],
+    ['since another numbering', since(0, 0, 'other'), false],
+    ['since a later event', since(0, 9), false],
+  ])('goes on from what was looked up before the answer: %s', (_what, past, recovered) => {
+    const bench = new Bench();
+    const device = bench.device(3);
+    const asked = { ...NO_PAST, ...past };
+    const { slot, generation } = bench.history.asOf(device);
+    const wanted = wantedOf(asked, bench.entry(device), ALL_TYPES)!;
+    const walked = bench.history.reader.walk({ slot, generation }, wanted)!;
+    bench.history.send(device);
+    const peer = bench.peer();
+    // Nothing is looked at twice: what is left out here is not found again.
+    const less = {
+      ...walked,
+      looked: [3, 1],
+      seqs: [3, 1],
+      afters: [2, 0],
+      positions: [0, 2].map((n) => walked.positions[n]!),
+    };
+    const { session } = peer;
+    expect(bench.replays.begin(session, bench.entry(device), asked, ALL_TYPES, less)).toBe(
+      recovered === true ? false : recovered,
+    );
+    bench.attach(peer, device);
+    bench.run(peer);
+    expect(peer.news()).toBe(recovered === true ? 'd0:1 gap d0:2-2 history d0:3 d0:4' : 'd0:1 d0:3 d0:4');
   });
 
   it('comes device by device in the order of the answer, in one write', () => {

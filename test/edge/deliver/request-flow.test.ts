@@ -24,6 +24,10 @@ class Bench {
   readonly requests: Request[] = [];
   /** Who was told to be no longer silent, with what had been sent by then. */
   readonly signs: string[] = [];
+  /** Requests whose past is being looked up. */
+  readonly searched = new Set<Sent>();
+  /** Sessions whose searches are over. */
+  readonly forgotten: number[] = [];
   isBehind = false;
   /** How long until a session can pay so much. */
   waitMs: (session: number, cost: number, now: number) => number = () => 0;
@@ -44,6 +48,10 @@ class Bench {
       charges: { waitMs: ({ number }, cost, now) => this.waitMs(number, cost, now) },
       resumeBytes: 1000,
       isBehind: () => this.isBehind,
+      searches: {
+        isOver: ({ number }, { number: request }) => !this.searched.has(`${number}:${request}`),
+        forget: ({ number }) => void this.forgotten.push(number),
+      },
       goesOut: ({ number }) => void this.signs.push(`${number} after ${this.sent.length}`),
     });
   }
@@ -394,7 +402,7 @@ describe('pages', () => {
 });
 
 describe('a request', () => {
-  it('says what is asked for, and whether the past is', () => {
+  it('says what is asked for, and whether the past is, and how much of it', () => {
     const bench = new Bench();
     const a = peer(1);
     const past: Past = { ...NO_PAST, last: true };
@@ -405,14 +413,32 @@ describe('a request', () => {
     bench.flow.submit(a, subscribe(0, follow('x.*')));
     bench.answer(a, 4);
     bench.flow.submit(a, list);
-    const request = { session: 1, op: 'subscribe', filters: [], types: ALL_TYPES, past: false };
+    bench.answer(a, 5);
+    bench.flow.submit(a, subscribe(1, { past: { ...NO_PAST, history: 1 } }));
+    const past0 = { past: false, history: false };
+    const request = { session: 1, op: 'subscribe', filters: [], types: ALL_TYPES, ...past0 };
     expect(bench.requests).toEqual([
       { ...request, request: 1, op: 'unsubscribe', devices: ['d-0', 'd-1'], types: 2 },
       { ...request, request: 2, devices: ['d-0'], past: true },
       { ...request, request: 3, devices: ['d-0'], past: true },
       { ...request, request: 4, devices: [], filters: ['x.*'] },
       { ...request, request: 5, op: 'list', devices: undefined },
+      { ...request, request: 6, devices: ['d-0'], past: true, history: true },
     ]);
+  });
+
+  it('waits while what it may bring is looked up, and keeps only what its own peer asks', () => {
+    const bench = new Bench();
+    const [a, b] = [peer(1), peer(2)];
+    bench.searched.add('1:1');
+    for (const one of [a, a, b]) bench.flow.submit(one, subscribe(1));
+    expect(bench.news()).toEqual(['2:1']);
+    bench.searched.clear();
+    bench.flow.advance(a);
+    expect(bench.news()).toEqual(['1:1', '1:2']);
+    expect(bench.forgotten).toEqual([]);
+    bench.flow.forget(a);
+    expect(bench.forgotten).toEqual([1]);
   });
 
   it('is numbered from 1, and from 1 again after 2^31', () => {

@@ -1,5 +1,6 @@
 /** What the owner says to one subscriber that asked for, from the record to the frame. */
 import { describe, expect, it } from 'vitest';
+import type { Walked } from '../../../src/history/reader.ts';
 import { GapReason, NO_BYTES, Refusal } from '../../../src/records/replies.ts';
 import { NO_PAST } from '../../../src/wire/subscriber-ops.ts';
 import type { Frame } from '../../support/frames.ts';
@@ -177,6 +178,21 @@ describe('an answer with the past', () => {
     socket.drainTo(500_000);
     thread.events(0, 'normal');
     expect(socket.news()).toBe('subscribed gap d0:1-3 history d0:4');
+  });
+
+  it('costs what was looked up for devices that are refused', () => {
+    const bench = new OwnerSays({ subscriberRate: 1000, subscriberBurst: 1000 });
+    const { session, thread, socket } = bench;
+    bench.ask(['d0', 'd1'], since(0, 1));
+    const walked = { seqs: Array(100).fill(1) } as unknown as Walked;
+    socket.session.requests!.inFlight[0]!.found = new Map([
+      ['d0', walked],
+      ['d1', { ...walked, device: { slot: 7, generation: 0 } }],
+    ]);
+    const before = thread.usedMs(socket.session);
+    const refused = [{ device: 'd0', why: Refusal.denied }];
+    bench.say((link) => link.answer({ session, request: 1 }, pageOf(1), refused, false));
+    expect(thread.usedMs(socket.session) - before).toBeCloseTo(100 / 50, 6); // a row is a 50th of a request
   });
 
   it('refuses a position for a device whose events it gets already', () => {

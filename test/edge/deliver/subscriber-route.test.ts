@@ -134,7 +134,7 @@ describe('a frame of a subscriber', () => {
     send(thread, socket, { op: 'unsubscribe', devices: ['a'] });
     send(thread, socket, { op: 'list', id: 'l' });
     const { number: session } = socket.session;
-    const sent = { record: 'request', session, filters: [], types: 15, past: false };
+    const sent = { record: 'request', session, filters: [], types: 15, past: false, history: false };
     expect(thread.owner.take()).toEqual([
       { ...sent, request: 1, op: 'subscribe', devices: ['a'], filters: ['b.*'], types: 2 },
     ]);

@@ -1,0 +1,109 @@
+/**
+ * Looks up what of the past a subscribe may bring, before it goes to the owner: the answer says whether all is there, and
+ * a thousand devices may have a hundred events each. A slice at a time, so that nobody else on the thread waits for it.
+ * After the answer only what came since is looked up.
+ */
+import type { Clock } from '../../clock.ts';
+import type { HistoryReader, Walked } from '../../history/reader.ts';
+import type { PresenceReader } from '../../presence/table.ts';
+import type { Charges } from '../charges.ts';
+import { wantedOf, wantsHistory } from './replays.ts';
+import type { Pending } from './request-queue.ts';
+import { Slice, Slices } from './slices.ts';
+import type { SubscriberSession } from './subscriber-session.ts';
+
+export interface PastSearchesDeps {
+  readonly clock: Clock;
+  readonly reader: HistoryReader;
+  readonly presence: Pick<PresenceReader, 'findDevice' | 'devices'>;
+  readonly charges: Pick<Charges, 'rows'>;
+  /** The session's request may go to the owner. */
+  readonly over: (session: SubscriberSession) => void;
+}
+
+/** The search for a request that is next in its session's turn. */
+interface Search {
+  readonly pending: Pending;
+  /** Devices that were looked up. */
+  at: number;
+  readonly found: Map<string, Walked>;
+}
+
+/** The peer does not get anything yet, and pays for what it gets. */
+const FREE = { rows: () => {}, waitMs: () => 0 } as const;
+
+export class PastSearches {
+  readonly #deps: PastSearchesDeps;
+  readonly #bySession = new Map<SubscriberSession, Search>();
+  readonly #slices: Slices;
+  /** Its search is in its first slice. */
+  #starting: SubscriberSession | undefined;
+
+  constructor(deps: PastSearchesDeps) {
+    this.#deps = deps;
+    const { clock } = deps;
+    const limits = { clock, queueBytes: Number.POSITIVE_INFINITY, charges: FREE };
+    this.#slices = new Slices(limits, (session) => this.#slice(session));
+  }
+
+  /** Whether the session's next request may go to the owner; if not, `over` is called when it may. */
+  isOver(session: SubscriberSession, pending: Pending): boolean {
+    if (pending.found !== undefined || !isSearched(pending)) return true;
+    if (this.#bySession.has(session)) return false;
+    this.#bySession.set(session, { pending, at: 0, found: new Map() });
+    this.#starting = session;
+    this.#slices.run(session);
+    this.#starting = undefined;
+    return pending.found !== undefined;
+  }
+
+  /** The session is over, whatever it was looked up for. */
+  forget(session: SubscriberSession): void {
+    const { inFlight, waiting } = session.requests!;
+    for (const pending of [...inFlight, ...waiting]) this.chargeUnused(session, pending);
+    this.chargeUnused(session, this.#bySession.get(session));
+    this.#bySession.delete(session);
+    this.#slices.forget(session);
+  }
+
+  /**
+   * What was looked up in vain, as for devices that are refused, costs as if it had been sent: else a peer could keep this
+   * thread looking for nothing.
+   */
+  chargeUnused(session: SubscriberSession, search: Pick<Pending, 'found'> | undefined): void {
+    for (const { seqs } of search?.found?.values() ?? []) this.#deps.charges.rows(session, seqs.length);
+    search?.found?.clear();
+  }
+
+  #slice(session: SubscriberSession): Slice {
+    const search = this.#bySession.get(session);
+    if (search === undefined) return Slice.through;
+    const { pending, found } = search;
+    const { devices } = pending.named!;
+    while (search.at < devices.length) {
+      const end = this.#slices.look(session, 0);
+      if (end !== Slice.through) return end;
+      this.#find(pending, devices[search.at++]!, found);
+    }
+    this.#bySession.delete(session);
+    pending.found = found;
+    if (session !== this.#starting) this.#deps.over(session);
+    return Slice.through;
+  }
+
+  #find({ past, types }: Pending, id: string, found: Map<string, Walked>): void {
+    const { presence, reader } = this.#deps;
+    const slot = presence.findDevice(id);
+    if (slot < 0) return;
+    const { rows } = presence.devices;
+    const device = { slot, generation: Atomics.load(rows.generation, slot) };
+    const wanted = wantedOf(past, { device: id, epoch: rows.epoch[slot]!, seq: rows.seq[slot]! }, types);
+    const walked = wanted && reader.walk(device, wanted);
+    if (walked !== undefined) found.set(id, walked);
+  }
+}
+
+/** Whether it names devices and asks for more than their newest events. */
+function isSearched({ op, named, past }: Pending): boolean {
+  return op === 'subscribe' && named !== undefined && named.devices.length > 0 && wantsHistory(past);
+}
