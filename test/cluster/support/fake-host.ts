@@ -81,6 +81,7 @@ interface Follower {
 const CLOSE_REPLACED = 4004;
 const CLOSE_KICKED = 4005;
 const CLOSE_CONFLICT = 4200;
+/** A process that is started again counts from 1 again: what it makes is named by its process too. */
 let epochs = 0;
 
 export class FakeHost implements ClusterHost {
@@ -370,7 +371,7 @@ export class FakeHost implements ClusterHost {
     const all = (parts ?? []).map((part) => parse<Partial<Given & Held>>(part));
     const given = all.find((one) => one?.epoch !== undefined);
     device.held.unshift(...all.flatMap((one) => one?.held ?? []));
-    device.epoch = given?.epoch ?? `${this.name}-${++epochs}`;
+    device.epoch = given?.epoch ?? `${this.name}-${process.pid}-${++epochs}`;
     device.seq = given?.seq ?? 0;
     device.base = device.seq;
     device.history = given?.newest === undefined ? [] : [given.newest];
