@@ -48,8 +48,8 @@ export const DEVICES_PER_PAGE = 1000;
  */
 export const DEVICES_PER_SLICE = 128;
 
-/** The same where up to a hundred kept events of each are asked for: at 1 µs each, the edge looks them up in 2 ms. */
-export const DEVICES_PER_SLICE_WITH_HISTORY = 16;
+/** Kept events that an edge may have to look up for one such slice: at 1 µs each. */
+export const KEPT_EVENTS_PER_SLICE = 3200;
 
 /**
  * What requests of all rings may cost in one poll, in devices named: a larger request comes alone, at about 1.5 µs a

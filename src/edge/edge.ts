@@ -92,7 +92,10 @@ export class Edge {
     const charges = this.#charges;
     const over = (session: SubscriberSession) => this.#requests.advance(session);
     const searches = new PastSearches({ clock, reader: deps.reader, presence, charges, over });
-    this.#requests = new RequestFlow({ line, clock, resumeBytes, isBehind, goesOut, searches, charges });
+    const { historyEvents: keptEventsMax } = settings;
+    this.#requests = new RequestFlow({
+      ...{ line, clock, resumeBytes, isBehind, goesOut, searches, charges, keptEventsMax },
+    });
     const { deliverer } = this;
     const records = new SubscriberRecords({ deliverer, requests: this.#requests, searches, charges });
     this.mqtt = new MqttPeers({ ...deps, edge: this });

@@ -83,8 +83,8 @@ export interface PageJob {
   readonly isUnasked: boolean;
   /** The filter is paused: what it gains is named when it is resumed. */
   readonly isPaused: boolean;
-  /** Kept events come with them, more than the newest: its pages are short. */
-  readonly hasHistory: boolean;
+  /** Devices in one slice. */
+  readonly sliceMax: number;
   waits: boolean;
   /** A device of this page found no room; the subscriber is to be told. */
   isFull: boolean;

@@ -3,7 +3,7 @@
  * waits until the peer has read. Owner thread only.
  */
 import { authorize } from '../access/actor.ts';
-import { DEVICES_PER_PAGE, DEVICES_PER_SLICE, DEVICES_PER_SLICE_WITH_HISTORY } from '../limits.ts';
+import { DEVICES_PER_PAGE, DEVICES_PER_SLICE } from '../limits.ts';
 import { highWater } from '../memory/layout.ts';
 import { NONE } from '../presence/columns.ts';
 import { DeviceState, type Input, nextRowState, RowState } from '../presence/lifecycle.ts';
@@ -43,7 +43,7 @@ export class FilterPages {
     search?: Search | undefined;
     isUnasked?: boolean;
     isPaused?: boolean;
-    hasHistory?: boolean;
+    sliceMax?: number | undefined;
   }): PageJob {
     const page = this.#nextPage;
     this.#nextPage = page === 2 ** 32 - 1 ? FIRST_PAGE : page + 1;
@@ -53,13 +53,13 @@ export class FilterPages {
       search,
       isUnasked = false,
       isPaused = false,
-      hasHistory = false,
+      sliceMax = DEVICES_PER_SLICE,
       ...rest
     } = options;
     const state = { at: 0, unreadDevices: 0, unreadBytes: 0, reserved: 0, waits: false, isFull: false };
     const sets = { gained: new Set<number>(), removed: new Set<number>() };
-    const kinds = { isUnasked, isPaused, hasHistory };
-    return { kind: 'pages', ...rest, page, devices, ...sets, walk, search, ...kinds, ...state };
+    const how = { isUnasked, isPaused, sliceMax };
+    return { kind: 'pages', ...rest, page, devices, ...sets, walk, search, ...how, ...state };
   }
 
   /** An operator has removed the device's row: no page makes another, unless the filter gains the device anew. */
@@ -139,8 +139,7 @@ export class FilterPages {
     const { entries } = page;
     const { devices } = job;
     const end = Math.min(devices.length, job.at + SLICE_SLOTS);
-    const countMax = job.hasHistory ? DEVICES_PER_SLICE_WITH_HISTORY : DEVICES_PER_SLICE;
-    while (isThere && job.at < end && entries.count < countMax && entries.byteLength < pageBytes) {
+    while (isThere && job.at < end && entries.count < job.sliceMax && entries.byteLength < pageBytes) {
       this.#follow(job, devices[job.at++]!, page);
     }
     const more = isThere && job.at < devices.length;

@@ -37,7 +37,7 @@ export class FilterRequests {
     const isThrough = target.walk === undefined ? this.#scan(job, target) : this.#walk(job, target);
     if (!isThrough) return false;
     job.target = undefined;
-    const { op, history: hasHistory } = job.request;
+    const { op, slice: sliceMax } = job.request;
     if (op === 'subscribe' && !this.#reserve(job, target)) return false;
     const isFollowed = op === 'subscribe' || op === 'resume';
     job.results.push({ filter: target.filter, value: isFollowed ? target.devices.length : RowState.none });
@@ -45,7 +45,7 @@ export class FilterRequests {
       const { subscriber, session } = job;
       const { filter, slot, devices } = target;
       const about = { subscriber, session, slot, filter, input: op } as const;
-      const pages = this.#pages.job({ ...about, devices, hasHistory: hasHistory === true });
+      const pages = this.#pages.job({ ...about, devices, sliceMax });
       pages.reserved = target.missing;
       job.pages.push(pages);
       if (op === 'subscribe') registry.filters.begin(slot, Unfinished.pages);

@@ -4,6 +4,7 @@
  */
 import type { Actor } from '../access/actor.ts';
 import { PatternSet } from '../access/pattern-set.ts';
+import { DEVICES_PER_SLICE } from '../limits.ts';
 import { peerRoles } from '../roles.ts';
 import { EVENT_KIND } from './event.ts';
 import { recordLayout } from './layout.ts';
@@ -42,7 +43,7 @@ const request = recordLayout(5, {
   all: 'flag',
   types: 'u8',
   past: 'flag',
-  history: 'flag',
+  slice: 'u8',
   devices: 'text',
   filters: 'text',
 });
@@ -193,13 +194,13 @@ export interface Request {
   readonly types: number;
   /** It asks for kept events too; the edge replays them. */
   readonly past?: boolean;
-  /** More of them than the newest of each device: that takes the edge longer, so pages of filters are short. */
-  readonly history?: boolean;
+  /** Devices of a filter in one slice, at most `DEVICES_PER_SLICE`: fewer where the edge has more to do for each. */
+  readonly slice?: number;
 }
 
 /** What a subscriber asks; ids and filters travel as lines. */
 export function writeRequest(ring: Parameters<typeof request.write>[0], value: Request): void {
-  const { session, request: number, op, devices, types, past = false, history = false } = value;
+  const { session, request: number, op, devices, types, past = false, slice = DEVICES_PER_SLICE } = value;
   request.write(ring, {
     session,
     request: number,
@@ -207,7 +208,7 @@ export function writeRequest(ring: Parameters<typeof request.write>[0], value: R
     all: devices === undefined,
     types,
     past,
-    history,
+    slice,
     devices: devices?.join('\n') ?? '',
     filters: value.filters.join('\n'),
   });
@@ -215,7 +216,7 @@ export function writeRequest(ring: Parameters<typeof request.write>[0], value: R
 
 /** @param at the ring's views and the offset of a `Request` */
 export function readRequest(...at: Parameters<typeof request.read>): Request {
-  const { session, request: number, op, all, types, past, history, devices, filters } = request.read(...at);
+  const { session, request: number, op, all, types, past, slice, devices, filters } = request.read(...at);
   return {
     session,
     request: number,
@@ -224,7 +225,7 @@ export function readRequest(...at: Parameters<typeof request.read>): Request {
     filters: lines(filters),
     types,
     past,
-    history,
+    slice,
   };
 }
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { DEVICES_PER_PAGE, DEVICES_PER_SLICE, DEVICES_PER_SLICE_WITH_HISTORY } from '../../src/limits.ts';
+import { DEVICES_PER_PAGE, DEVICES_PER_SLICE } from '../../src/limits.ts';
 import { SLICE_SLOTS } from '../../src/owner/filter-jobs.ts';
 import { FilterPages } from '../../src/owner/filter-pages.ts';
 import type { Input, RowStateName } from '../../src/presence/lifecycle.ts';
@@ -16,8 +16,8 @@ function setUp({ filter = 'dev-*', state = 'active', ...options }: Options = {})
   const pages = new FilterPages(hub.deps);
   const subscriber = hub.subscriber('s');
   const about = { subscriber, session, slot, filter };
-  const jobOf = (devices: number[], input: Input = 'subscribe', hasHistory = false) =>
-    pages.job({ ...about, input, devices, hasHistory });
+  const jobOf = (devices: number[], input: Input = 'subscribe', sliceMax?: number) =>
+    pages.job({ ...about, input, devices, sliceMax });
   const gathering = (input: Input = 'reconnect') =>
     pages.job({ ...about, input, walk: hub.walks.start(subscriber) });
   return { hub, session, slot, subscriber, pages, jobOf, gathering };
@@ -69,15 +69,11 @@ describe('a page of a filter', () => {
     expect(waits.filter(Boolean)).toHaveLength(1);
   });
 
-  it('brings fewer in a slice where their kept events come too', () => {
-    const count = DEVICES_PER_SLICE_WITH_HISTORY + 1;
-    const { hub, session, pages, jobOf } = setUp({ capacity: { devices: count, subscriptions: count } });
-    const job = jobOf(devices(hub, count), 'subscribe', true);
+  it('brings fewer in a slice where the edge has much to do for each', () => {
+    const { hub, session, pages, jobOf } = setUp();
+    const job = jobOf(devices(hub, 7), 'subscribe', 3);
     while (!pages.run(job));
-    expect(hub.frames(session).map((frame) => 'page' in frame && frame.devices.length)).toEqual([
-      DEVICES_PER_SLICE_WITH_HISTORY,
-      1,
-    ]);
+    expect(hub.frames(session).map((frame) => 'page' in frame && frame.devices.length)).toEqual([3, 3, 1]);
   });
 
   it('waits when so many bytes are unread, and counts anew once they were read', () => {

@@ -1,7 +1,7 @@
 /** Filters beside subscriptions by id, beside each other, and beside what operators set. */
 import { describe, expect, it } from 'vitest';
 import type { AccessRule } from '../../src/access/rules.ts';
-import { DEVICES_PER_PAGE, DEVICES_PER_SLICE, DEVICES_PER_SLICE_WITH_HISTORY } from '../../src/limits.ts';
+import { DEVICES_PER_PAGE, DEVICES_PER_SLICE } from '../../src/limits.ts';
 import type { Frame } from '../support/frames.ts';
 import { OwnerHarness } from './owner-harness.ts';
 
@@ -239,16 +239,16 @@ function readPages(hub: OwnerHarness, session: number): Set<string> {
 }
 
 describe('pages that wait for their reader', () => {
-  it('come in shorter slices where kept events come with them', () => {
+  it('come in shorter slices where the edge asks for that', () => {
     const hub = new OwnerHarness();
     for (let n = 0; n < 100; n++) hub.connectDevice(`dev-${n}`);
     const session = hub.connect('s');
     hub.received();
-    hub.follow(session, ['*'], true);
+    hub.follow(session, ['*'], 30);
     for (let polls = 0; polls < 100; polls++) hub.poll();
     const pages = framesOf(hub).filter(({ filter }) => filter === '*');
     const sizes = pages.map(({ devices }) => (devices as readonly object[]).length);
-    expect(Math.max(...sizes)).toBe(DEVICES_PER_SLICE_WITH_HISTORY);
+    expect(sizes).toEqual([30, 30, 30, 10]);
     expect(hub.followed('s')).toBe(100);
   });
 

@@ -149,8 +149,8 @@ export class OwnerHarness {
     return this.#join(SessionKind.subscriber, subscriber, coming);
   }
 
-  /** Subscribes to filters; the owner answers, and no page has been sent yet. @param history their kept events too */
-  follow(session: number, filters: readonly string[], history = false): void {
+  /** Subscribes to filters; the owner answers, and no page has been sent yet. @param slice devices in one page */
+  follow(session: number, filters: readonly string[], slice?: number): void {
     const request = ++this.#requests;
     this.#asked.set(request, 'subscribe');
     const devices: readonly string[] = [];
@@ -161,8 +161,8 @@ export class OwnerHarness {
       devices,
       filters,
       types: ALL_TYPES,
-      past: history,
-      history,
+      past: false,
+      ...(slice === undefined ? {} : { slice }),
     });
     this.poll();
   }

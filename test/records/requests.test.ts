@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { PatternSet } from '../../src/access/pattern-set.ts';
+import { DEVICES_PER_SLICE } from '../../src/limits.ts';
 import {
   type Join,
   KEEP_AS_SET,
@@ -111,12 +112,12 @@ describe('a request', () => {
   const request: Request = { session: 5, request: 9, op: 'list', devices: undefined, filters: [], types: 7 };
 
   it.each(Object.keys(Op) as OpName[])('is read as it was written: %s', (op) => {
-    const value = { ...request, op, devices: ['a', 'b'], filters: ['c*', '*'], past: true, history: true };
+    const value = { ...request, op, devices: ['a', 'b'], filters: ['c*', '*'], past: true, slice: 5 };
     expect(asked(value)).toMatchObject({ kind: ToOwnerRecord.Request, values: value });
   });
 
   it('tells all of the subscriber’s devices from none', () => {
-    expect(asked(request).values).toEqual({ ...request, past: false, history: false });
+    expect(asked(request).values).toEqual({ ...request, past: false, slice: DEVICES_PER_SLICE });
     expect(asked({ ...request, devices: [] }).values.devices).toEqual([]);
     expect(asked(request).bytes).toBe(asked({ ...request, devices: [] }).bytes);
   });

@@ -5,6 +5,7 @@
  */
 import type { HistoryReader, Walked, Wanted } from '../../history/reader.ts';
 import { type Replay, Step } from '../../history/replay.ts';
+import { DEVICES_PER_SLICE, KEPT_EVENTS_PER_SLICE } from '../../limits.ts';
 import { Counter, type Counters } from '../../memory/counters.ts';
 import type { RecordViews } from '../../memory/ring.ts';
 import { EventField, EventFlag } from '../../records/event.ts';
@@ -306,6 +307,13 @@ export function wantsPast(past: Past): boolean {
 /** Whether more of it is wanted than the newest events of each device: that is what takes long to look up. */
 export function wantsHistory({ history, since }: Past): boolean {
   return history > 0 || since.size > 0;
+}
+
+/** Devices of a filter in one slice: so many that their past is looked up in a few ms. @param eventsMax kept per device */
+export function sliceFor(past: Past, eventsMax: number): number {
+  if (!wantsHistory(past)) return DEVICES_PER_SLICE;
+  const each = past.since.size > 0 ? eventsMax : Math.min(past.history, eventsMax);
+  return Math.max(1, Math.min(DEVICES_PER_SLICE, Math.floor(KEPT_EVENTS_PER_SLICE / each)));
 }
 
 /** Whether the event in hand is of a type that was followed when it came, and is now: others may be asked for since. */

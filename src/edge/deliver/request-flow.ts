@@ -15,7 +15,7 @@ import type { OwnerLine } from '../owner-line.ts';
 import { DeferredWork } from './deferred-work.ts';
 import { LongAnswer } from './long-answer.ts';
 import type { PastSearches } from './past-searches.ts';
-import { wantsHistory, wantsPast } from './replays.ts';
+import { sliceFor, wantsPast } from './replays.ts';
 import {
   type Answered,
   type Ask,
@@ -43,6 +43,8 @@ export interface RequestFlowDeps {
   /** A page may be asked for when at most this many bytes wait for the peer. */
   readonly resumeBytes: number;
   readonly searches: Pick<PastSearches, 'isOver' | 'forget'>;
+  /** Events that count as kept, per device. */
+  readonly keptEventsMax: number;
   /** Whether this edge has not yet done what earlier answers bring with them. */
   readonly isBehind: () => boolean;
   /** A request goes to the owner, however long it has waited here: its subscriber is not silent. */
@@ -374,8 +376,8 @@ export class RequestFlow {
   ): void {
     const { devices, filters = [] } = named ?? {};
     const past = asked.wantsKept === true || wantsPast(asked.past);
-    const history = wantsHistory(asked.past);
-    this.#deps.line.request({ session, request, op, devices, filters, types, past, history });
+    const slice = sliceFor(asked.past, this.#deps.keptEventsMax);
+    this.#deps.line.request({ session, request, op, devices, filters, types, past, slice });
   }
 }
 

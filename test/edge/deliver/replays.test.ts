@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { Replays, wantedOf, wantsPast } from '../../../src/edge/deliver/replays.ts';
+import { Replays, sliceFor, wantedOf, wantsPast } from '../../../src/edge/deliver/replays.ts';
 import type { Attached } from '../../../src/edge/deliver/topics.ts';
+import { DEVICES_PER_SLICE, KEPT_EVENTS_PER_SLICE } from '../../../src/limits.ts';
 import { Counter } from '../../../src/memory/counters.ts';
 import { ALL_TYPES, type EventType, typeBits } from '../../../src/wire/events.ts';
 import { type Past as Asked, NO_PAST } from '../../../src/wire/subscriber-ops.ts';
@@ -207,6 +208,16 @@ describe('what of the past a subscribe asks for', () => {
     expect(bench.joins).toEqual(['finish', 's-1 d1:2', 'finish', 's-1 d0:2']);
     expect(peer.loose).toBe(0);
   });
+});
+
+it('a slice of a filter has fewer devices the more of their past is to be looked up, one at least', () => {
+  const slices = (past: Partial<Asked>, eventsMax = 100): number =>
+    sliceFor({ ...NO_PAST, ...past }, eventsMax);
+  for (const past of [{}, { last: true }, { history: 1 }]) expect(slices(past)).toBe(DEVICES_PER_SLICE);
+  expect(slices({ history: 50 })).toBe(KEPT_EVENTS_PER_SLICE / 50);
+  expect(slices({ history: 1000 })).toBe(KEPT_EVENTS_PER_SLICE / 100);
+  expect(slices({ ...since(0, 0), history: 1 })).toBe(KEPT_EVENTS_PER_SLICE / 100);
+  expect(slices(since(0, 0), 10_000)).toBe(1);
 });
 
 describe('live events of a device whose past is being sent', () => {

@@ -2,6 +2,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { RequestFlow, type RequestFlowDeps } from '../../../src/edge/deliver/request-flow.ts';
 import type { Ask } from '../../../src/edge/deliver/request-queue.ts';
 import type { SubscriberSession } from '../../../src/edge/deliver/subscriber-session.ts';
+import { DEVICES_PER_SLICE } from '../../../src/limits.ts';
 import { Notice } from '../../../src/records/replies.ts';
 import type { Request } from '../../../src/records/requests.ts';
 import { ALL_TYPES } from '../../../src/wire/events.ts';
@@ -48,6 +49,7 @@ class Bench {
       charges: { waitMs: ({ number }, cost, now) => this.waitMs(number, cost, now) },
       resumeBytes: 1000,
       isBehind: () => this.isBehind,
+      keptEventsMax: 50,
       searches: {
         isOver: ({ number }, { number: request }) => !this.searched.has(`${number}:${request}`),
         forget: ({ number }) => void this.forgotten.push(number),
@@ -414,16 +416,16 @@ describe('a request', () => {
     bench.answer(a, 4);
     bench.flow.submit(a, list);
     bench.answer(a, 5);
-    bench.flow.submit(a, subscribe(1, { past: { ...NO_PAST, history: 1 } }));
-    const past0 = { past: false, history: false };
-    const request = { session: 1, op: 'subscribe', filters: [], types: ALL_TYPES, ...past0 };
+    bench.flow.submit(a, subscribe(1, { past: { ...NO_PAST, history: 60 } }));
+    const how = { past: false, slice: DEVICES_PER_SLICE };
+    const request = { session: 1, op: 'subscribe', filters: [], types: ALL_TYPES, ...how };
     expect(bench.requests).toEqual([
       { ...request, request: 1, op: 'unsubscribe', devices: ['d-0', 'd-1'], types: 2 },
       { ...request, request: 2, devices: ['d-0'], past: true },
       { ...request, request: 3, devices: ['d-0'], past: true },
       { ...request, request: 4, devices: [], filters: ['x.*'] },
       { ...request, request: 5, op: 'list', devices: undefined },
-      { ...request, request: 6, devices: ['d-0'], past: true, history: true },
+      { ...request, request: 6, devices: ['d-0'], past: true, slice: 64 },
     ]);
   });
 

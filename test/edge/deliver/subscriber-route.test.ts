@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { SUBSCRIBER_PATH, SubscriberRoute } from '../../../src/edge/deliver/subscriber-route.ts';
-import { REQUESTS_WAITING_MAX, TRANSPORT_FRAME_FACTOR } from '../../../src/limits.ts';
+import { DEVICES_PER_SLICE, REQUESTS_WAITING_MAX, TRANSPORT_FRAME_FACTOR } from '../../../src/limits.ts';
 import type { UpgradeAnswer } from '../../../src/transport/transport.ts';
 import { type FakeSocket, FakeThread } from './fake-thread.ts';
 
@@ -134,7 +134,14 @@ describe('a frame of a subscriber', () => {
     send(thread, socket, { op: 'unsubscribe', devices: ['a'] });
     send(thread, socket, { op: 'list', id: 'l' });
     const { number: session } = socket.session;
-    const sent = { record: 'request', session, filters: [], types: 15, past: false, history: false };
+    const sent = {
+      record: 'request',
+      session,
+      filters: [],
+      types: 15,
+      past: false,
+      slice: DEVICES_PER_SLICE,
+    };
     expect(thread.owner.take()).toEqual([
       { ...sent, request: 1, op: 'subscribe', devices: ['a'], filters: ['b.*'], types: 2 },
     ]);
