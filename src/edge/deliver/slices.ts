@@ -1,7 +1,8 @@
 /**
  * Sends sessions what one request of theirs may have promised a hundred thousand times: a slice at a time, so that
  * nobody else on the thread waits for it. A session whose slice is over goes on when the thread has seen to its sockets,
- * one that has to wait for its peer when that has read. Sessions take turns.
+ * one that has to wait for its peer when that has read. Sessions take turns. A turn of the thread has two slices: one for
+ * sessions that begin, so that what is little is sent at once whoever else has much, and one for those that go on.
  */
 import type { Clock } from '../../clock.ts';
 import { POLL_MS_MAX } from '../../limits.ts';
@@ -35,11 +36,16 @@ export interface SlicesDeps {
 export class Slices {
   readonly #deps: SlicesDeps;
   readonly #send: (session: SubscriberSession) => Slice;
-  /** Whose slice was over. As below, who had a slice last is behind the others. */
+  /** Begin, and had no slice yet. As below, who came last is behind the others. */
+  readonly #beginners = new Set<SubscriberSession>();
+  /** Whose slice was over. */
   readonly #ready = new Set<SubscriberSession>();
   readonly #blocked = new Set<SubscriberSession>();
   /** Hub clock, ms: when the slice under way is over. */
   #untilMs = 0;
+  /** What is left of the slice for those that begin in this turn. */
+  #beginMs = 0;
+  /** The next turn; undefined: no session has begun in this one. */
   #turn: NodeJS.Immediate | undefined;
   #look: NodeJS.Timeout | undefined;
 
@@ -62,20 +68,23 @@ export class Slices {
     return this.#isOver ? Slice.over : Slice.through;
   }
 
-  /** One slice of this session, now. */
+  /** The session begins: now, or in a later turn where others that begin have used up the time for it. */
   run(session: SubscriberSession): void {
-    this.#ready.add(session); // keeps its turn, should the thread stand still until the slice is over
-    this.#share([session]);
+    this.forget(session);
+    this.#beginners.add(session);
+    if (this.#turn === undefined) this.#beginTurn();
+    this.#begin([session]);
   }
 
   forget(session: SubscriberSession): void {
+    this.#beginners.delete(session);
     this.#ready.delete(session);
     this.#blocked.delete(session);
   }
 
   /** One slice of all together, of whoever can be sent anything. */
   tick(): void {
-    this.#share([...this.#ready, ...this.#blocked]);
+    this.#share([...this.#beginners, ...this.#ready, ...this.#blocked], POLL_MS_MAX);
   }
 
   /** Whether the slice under way has taken its time. */
@@ -83,9 +92,19 @@ export class Slices {
     return this.#deps.clock.now() >= this.#untilMs;
   }
 
-  /** The sessions share one slice. Who finds its time over keeps its turn. */
-  #share(sessions: Iterable<SubscriberSession>): void {
-    this.#untilMs = this.#deps.clock.now() + POLL_MS_MAX;
+  #beginTurn(): void {
+    this.#beginMs = POLL_MS_MAX;
+    this.#turn = setImmediate(() => this.#takeTurn());
+  }
+
+  #begin(sessions: Iterable<SubscriberSession>): void {
+    this.#share(sessions, this.#beginMs);
+    this.#beginMs = this.#untilMs - this.#deps.clock.now();
+  }
+
+  /** The sessions share a slice of so many ms. Who finds it over keeps its turn. */
+  #share(sessions: Iterable<SubscriberSession>, ms: number): void {
+    this.#untilMs = this.#deps.clock.now() + ms;
     for (const session of sessions) {
       if (this.#isOver) break;
       this.forget(session);
@@ -93,17 +112,21 @@ export class Slices {
       if (end === Slice.over) this.#ready.add(session);
       else if (end === Slice.blocked) this.#blocked.add(session);
     }
-    if (this.#ready.size > 0) this.#turn ??= setImmediate(() => this.#takeTurn());
+    if (this.#ready.size > 0 && this.#turn === undefined) this.#beginTurn();
     if (this.#blocked.size > 0) this.#look ??= setTimeout(() => this.#lookAround(), LOOK_MS).unref();
   }
 
   #takeTurn(): void {
     this.#turn = undefined;
-    this.#share([...this.#ready]);
+    if (this.#beginners.size > 0) {
+      this.#beginTurn();
+      this.#begin([...this.#beginners]);
+    }
+    if (this.#ready.size > 0) this.#share([...this.#ready], POLL_MS_MAX);
   }
 
   #lookAround(): void {
     this.#look = undefined;
-    this.#share([...this.#blocked]);
+    this.#share([...this.#blocked], POLL_MS_MAX);
   }
 }

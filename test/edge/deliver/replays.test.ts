@@ -553,11 +553,11 @@ describe('a replay', () => {
     bench.ask(long, device, { history: 500 });
     bench.run(long);
     expect(long.frames.length).toBe(200);
+    vi.advanceTimersToNextTimer();
+    expect(long.frames.length).toBe(400);
     bench.ask(short, device, { history: 1 });
     bench.run(short);
     expect(short.frames.length).toBe(1);
-    vi.advanceTimersToNextTimer();
-    expect(long.frames.length).toBe(400);
     vi.advanceTimersToNextTimer();
     expect(long.frames.length).toBe(500);
     expect([bench.joins.at(-1), vi.getTimerCount()]).toEqual(['s-1 d0:500', 0]);
@@ -577,7 +577,7 @@ describe('a replay', () => {
       return peers.map(({ frames }) => frames.length);
     };
     expect([turn(), turn()]).toEqual([
-      [300, 300, 200],
+      [300, 300, 0],
       [300, 300, 300],
     ]);
   });
@@ -591,6 +591,7 @@ describe('a replay', () => {
       bench.ask(peer, device, { last: true });
       bench.run(peer);
     }
+    vi.advanceTimersToNextTimer(); // the turn in which they began is over
     expect(vi.getTimerCount()).toBe(1);
     vi.advanceTimersByTime(20);
     expect(vi.getTimerCount()).toBe(1); // they are looked at again
@@ -607,6 +608,7 @@ describe('a replay', () => {
     const peer = bench.peer();
     bench.ask(peer, bench.device(1), { last: true });
     bench.run(peer);
+    vi.advanceTimersToNextTimer(); // the turn in which it began is over
     expect(vi.getTimerCount()).toBe(0);
   });
 

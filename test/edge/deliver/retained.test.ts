@@ -179,6 +179,7 @@ describe('a peer that does not read', () => {
     peer.queued = QUEUE_BYTES + 1;
     bench.send(peer, KEPT, devices[0]!);
     bench.send(peer, KEPT, devices[1]!);
+    vi.advanceTimersToNextTimer(); // the turn in which it began is over
     expect([peer.news(), vi.getTimerCount()]).toEqual(['', 1]);
     vi.advanceTimersByTime(20);
     expect([peer.news(), vi.getTimerCount()]).toEqual(['', 1]);

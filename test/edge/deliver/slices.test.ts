@@ -83,24 +83,35 @@ describe('what sessions are sent in slices', () => {
     const { clock } = bench;
     vi.spyOn(clock, 'now').mockReturnValueOnce(clock.now() - 100);
     bench.promise('a', 1);
-    expect([bench.sent, bench.next(), vi.getTimerCount()]).toEqual(['', 'a', 0]);
+    expect([bench.sent, bench.next()]).toEqual(['', 'a']);
+    expect([bench.next(), vi.getTimerCount()]).toEqual(['', 0]);
   });
 
   it('is sent at once where it is little, whoever else has much', () => {
     const bench = new Bench();
     bench.promise('a', 5);
+    expect(bench.next()).toBe('aa');
     bench.promise('b', 1);
     expect(bench.sent).toBe('aab');
   });
 
+  it('of many that begin in one turn takes the thread for one slice, and comes before what goes on', () => {
+    const bench = new Bench();
+    for (const name of ['a', 'b', 'c', 'd', 'e']) bench.promise(name, 1);
+    expect(bench.sent).toBe('ab');
+    bench.promise('f', 3);
+    expect(bench.sent).toBe('ab');
+    expect([bench.next(), bench.next()]).toEqual(['cd', 'efff']);
+    expect([bench.next(), vi.getTimerCount()]).toEqual(['', 0]);
+  });
+
   it('shares the time of a turn, and takes turns', () => {
     const bench = new Bench();
-    for (const name of ['a', 'b', 'c']) bench.promise(name, 5);
-    expect(bench.next()).toBe('aa');
-    expect(bench.next()).toBe('bb');
-    expect(bench.next()).toBe('cc');
-    expect(bench.next()).toBe('ab'); // the last of each
-    expect([bench.next(), vi.getTimerCount()]).toEqual(['c', 0]);
+    for (const name of ['a', 'b', 'c']) bench.promise(name, 6);
+    expect(bench.sent).toBe('aa');
+    expect([bench.next(), bench.next()]).toEqual(['bbaa', 'ccbb']); // two slices while sessions begin
+    expect([bench.next(), bench.next(), bench.next(), bench.next()]).toEqual(['aa', 'cc', 'bb', 'cc']);
+    expect([bench.next(), vi.getTimerCount()]).toEqual(['', 0]);
   });
 
   it('waits for peers that do not read, twenty milliseconds at a time, and keeps no other waiting', () => {
@@ -120,6 +131,7 @@ describe('what sessions are sent in slices', () => {
       bench.blocked.add(name);
       bench.promise(name, 1);
     }
+    expect(bench.next()).toBe('');
     bench.looksTakeMs = 1;
     bench.looked = '';
     bench.next();
@@ -154,6 +166,9 @@ describe('what sessions are sent in slices', () => {
     bench.promise('b', 1);
     bench.forget('b');
     bench.blocked.clear();
+    expect([bench.next(), bench.next(), vi.getTimerCount()]).toEqual(['', '', 0]);
+    for (const name of ['c', 'd']) bench.promise(name, 2);
+    bench.forget('d');
     expect([bench.next(), vi.getTimerCount()]).toEqual(['', 0]);
   });
 });
