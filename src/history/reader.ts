@@ -11,7 +11,7 @@ import { ALL_TYPES, typeBit } from '../wire/events.ts';
 import { KeptKind } from './kept-event.ts';
 import type { HistoryMemory } from './memory.ts';
 import { KeptRecords } from './records.ts';
-import { Replay } from './replay.ts';
+import { FOUND_CELLS, Replay } from './replay.ts';
 
 export interface KeptLimits {
   /** Events that count as kept, per device. */
@@ -41,18 +41,18 @@ export interface Wanted {
   readonly types: number;
 }
 
-/** What a walk back found of a device, newest first: a later walk for the same goes on from there. */
+/** What a walk back found of a device: one later walk for the same goes on from there, and takes it over. */
 export interface Walked {
   readonly device: Omit<DeviceAsOf, 'seq'>;
   readonly wanted: Wanted;
-  /** Where the walk began: position of the device's newest record then. */
+  /** Where the walk began: position and seq of the device's newest record then. */
   readonly newestAt: number;
-  /** Seqs of the records that were looked at. */
-  readonly looked: readonly number[];
-  // Of those that were found: see `Found`.
-  readonly positions: readonly number[];
-  readonly seqs: readonly number[];
-  readonly afters: readonly number[];
+  readonly newest: number;
+  /** Records that were looked at, and the seq of the last. */
+  readonly looked: number;
+  readonly reached: number;
+  // See `Found`.
+  readonly events: number[];
   readonly endAfter: number;
 }
 
@@ -61,13 +61,14 @@ export class HistoryReader {
   readonly #rows: DeviceSlab['rows'];
   readonly #limits: KeptLimits;
   readonly #clock: Clock;
-  // What the walk under way has found, newest first: see `Found`.
-  readonly #positions: number[] = [];
-  readonly #seqs: number[] = [];
-  readonly #afters: number[] = [];
+  // What the walk under way has found: see `Found`.
+  #events: number[] = [];
   #endAfter = 0;
-  /** Seqs of the records that the walk has come to. */
-  readonly #looked: number[] = [];
+  /** Records that the walk has looked at, and the seq of the last. */
+  #looked = 0;
+  #reached = 0;
+  /** Seq of the device's newest record. */
+  #newest = 0;
 
   constructor(history: HistoryMemory, devices: DeviceSlab, limits: KeptLimits, clock: Clock) {
     this.#records = new KeptRecords(history);
@@ -91,8 +92,9 @@ export class HistoryReader {
     const { messageAt, statusAt } = this.#rows;
     this.#findNewest(device, messageAt, KeptKind.message, types, looksMax);
     this.#findNewest(device, statusAt, KeptKind.deviceStatus, types, looksMax);
-    const [message = 0, status = 0] = this.#seqs;
-    if (status > message) for (const cells of [this.#positions, this.#seqs]) cells.reverse();
+    const { length } = this.#events;
+    const [, first = 0, , , second = 0] = this.#events;
+    if (second > first) this.#events.push(...this.#events.splice(0, length / 2));
     return this.#replayFound(device);
   }
 
@@ -121,8 +123,8 @@ export class HistoryReader {
     const newestAt = this.#walkBack({ ...device, seq: Number.POSITIVE_INFINITY }, wanted);
     if (newestAt === undefined) return undefined;
     return {
-      ...{ device, wanted, newestAt, endAfter: this.#endAfter, looked: [...this.#looked] },
-      ...{ positions: [...this.#positions], seqs: [...this.#seqs], afters: [...this.#afters] },
+      ...{ device, wanted, newestAt, newest: this.#newest, looked: this.#looked, reached: this.#reached },
+      ...{ events: this.#events, endAfter: this.#endAfter },
     };
   }
 
@@ -134,10 +136,9 @@ export class HistoryReader {
   // A walk
 
   #start(): void {
-    this.#positions.length = 0;
-    this.#seqs.length = 0;
-    this.#afters.length = 0;
-    this.#looked.length = 0;
+    this.#events = [];
+    this.#looked = 0;
+    this.#reached = Number.POSITIVE_INFINITY;
   }
 
   #walk(device: DeviceAsOf, wanted: Wanted, walked?: Walked): void {
@@ -154,14 +155,13 @@ export class HistoryReader {
     const before = walked !== undefined && isFor(walked, device, wanted) ? walked : undefined;
     let isThere = this.#lookAtNewest(device);
     const newestAt = isThere ? head.position : undefined;
-    while (isThere && this.#looked.length < this.#limits.eventsMax) {
-      if (this.#seqs.length >= wanted.countMax) break;
-      if (head.position === before?.newestAt) {
-        this.#goOnFrom(before);
-        break;
-      }
+    this.#newest = head.seq;
+    while (isThere && this.#looked < this.#limits.eventsMax) {
+      if (this.#count >= wanted.countMax) break;
+      if (head.position === before?.newestAt && this.#takeOver(before)) break;
       if (head.seq <= wanted.after || head.received < receivedMin) break;
-      this.#looked.push(head.seq);
+      this.#looked += 1;
+      this.#reached = head.seq;
       if (head.seq <= seqMax && isOfTypes(head, wanted.types)) this.#add();
       else this.#passOver(Math.min(head.after, seqMax));
       if (head.after <= wanted.after) break;
@@ -170,20 +170,28 @@ export class HistoryReader {
     return newestAt;
   }
 
-  /** The walk has come to where that one began: what that found is what this would find. */
-  #goOnFrom({ wanted, looked, positions, seqs, afters, endAfter }: Walked): void {
-    if (looked.length > 0 && endAfter !== looked[0]) this.#passOver(endAfter); // the newest were of other types
-    const room = this.#limits.eventsMax - this.#looked.length;
-    let next = 0;
-    for (let n = 0; n < looked.length && n < room && this.#seqs.length < wanted.countMax; n++) {
-      const seq = looked[n]!;
-      this.#looked.push(seq);
-      if (seqs[next] !== seq) continue;
-      this.#positions.push(positions[next]!);
-      this.#seqs.push(seq);
-      this.#afters.push(afters[next]!);
-      next += 1;
-    }
+  /**
+   * The walk has come to where that one began: what that found is what this would find.
+   * @returns false: it would find less, as events have come since and no more count as kept
+   */
+  #takeOver({ wanted, newest, looked, reached, events, endAfter }: Walked): boolean {
+    const count = events.length / FOUND_CELLS; // see `countOf`
+    const room = this.#limits.eventsMax - this.#looked;
+    if (looked > room && looked !== count) return false; // which of them would be passed over is not known
+    if (looked > 0 && endAfter !== newest) this.#passOver(endAfter); // the newest were of other types
+    const taken = Math.min(count, room, wanted.countMax - this.#count);
+    const cells = taken === count ? events : events.slice(0, taken * FOUND_CELLS);
+    if (this.#events.length === 0) this.#events = cells;
+    else for (let cell = 0; cell < cells.length; cell++) this.#events.push(cells[cell]!);
+    this.#looked += looked;
+    if (taken < count) this.#reached = cells.at(-2) ?? this.#reached;
+    else if (looked > 0) this.#reached = reached;
+    return true;
+  }
+
+  /** Events that were found. */
+  get #count(): number {
+    return this.#events.length / FOUND_CELLS;
   }
 
   /**
@@ -221,16 +229,11 @@ export class HistoryReader {
     for (const names of message > status ? [messageAt, statusAt] : [statusAt, messageAt]) {
       if (!this.#lookAtNamed(names, slot, generation)) continue;
       if (head.seq >= this.#reached || head.seq > seq || head.seq <= wanted.after) continue;
-      if (this.#seqs.length >= wanted.countMax) return;
+      if (this.#count >= wanted.countMax) return;
       if (isOfTypes(head, wanted.types)) this.#add();
       else if (head.seq === this.#oldestAfter) this.#passOver(head.after);
-      this.#looked.push(head.seq);
+      this.#reached = head.seq;
     }
-  }
-
-  /** Seq of the oldest record that the walk has come to. */
-  get #reached(): number {
-    return this.#looked.at(-1) ?? Number.POSITIVE_INFINITY;
   }
 
   /** Looks at the record that the row names as newest of its kind. @returns false when there is none */
@@ -268,27 +271,25 @@ export class HistoryReader {
   /** The record in hand is one of those that were looked for. */
   #add(): void {
     const { position, seq, after } = this.#records.head;
-    this.#positions.push(position);
-    this.#seqs.push(seq);
-    this.#afters.push(after);
+    this.#events.push(position, seq, after);
   }
 
   /** The record in hand was not looked for, and so is not missing either. */
   #passOver(after: number): void {
-    if (this.#afters.length === 0) this.#endAfter = after;
-    else this.#afters[this.#afters.length - 1] = after;
+    if (this.#events.length === 0) this.#endAfter = after;
+    else this.#events[this.#events.length - 1] = after;
   }
 
   get #oldestAfter(): number {
-    return this.#afters.length === 0 ? this.#endAfter : this.#afters[this.#afters.length - 1]!;
+    return this.#events.at(-1) ?? this.#endAfter;
   }
 
   /** Whether nothing is missing after this seq. */
   #isComplete(since: number): boolean {
     let covered = since;
-    for (let index = this.#seqs.length - 1; index >= 0; index--) {
-      if (this.#afters[index]! > covered) return false;
-      covered = this.#seqs[index]!;
+    for (let cell = this.#events.length - FOUND_CELLS; cell >= 0; cell -= FOUND_CELLS) {
+      if (this.#events[cell + 2]! > covered) return false;
+      covered = this.#events[cell + 1]!;
     }
     return this.#endAfter <= covered;
   }
@@ -297,24 +298,14 @@ export class HistoryReader {
 
   /** Everything after `since`, with all gaps. */
   #replaySince(device: DeviceAsOf, since: number): Replay {
-    const found = { events: this.#cells(false), endAfter: this.#endAfter, since };
+    const found = { events: this.#events, endAfter: this.#endAfter, since };
     return new Replay(this.#records, this.#rows, device, found, this.#isComplete(since));
   }
 
   /** What was found and nothing else: a gap is told only for what is lost from now on. */
   #replayFound(device: DeviceAsOf, recovered = true): Replay {
-    const found = { events: this.#cells(true), endAfter: 0, since: undefined };
+    const found = { events: this.#events, endAfter: 0, since: undefined };
     return new Replay(this.#records, this.#rows, device, found, recovered);
-  }
-
-  /** Oldest first: see `Found`. */
-  #cells(isAlone: boolean): number[] {
-    const cells: number[] = [];
-    for (let index = this.#seqs.length - 1; index >= 0; index--) {
-      const after = this.#afters[index]!;
-      cells.push(this.#positions[index]!, this.#seqs[index]!, isAlone ? 0 : after, after);
-    }
-    return cells;
   }
 }
 
@@ -323,10 +314,14 @@ function isOfTypes({ type, kind }: { type: number; kind: KeptKind }, types: numb
   return (types & typeBit(type, kind === KeptKind.other)) !== 0;
 }
 
+/** Events that it found. */
+export function countOf({ events }: Walked): number {
+  return events.length / FOUND_CELLS;
+}
+
 /** Whether a walk for this device and this goes on from that one. */
-function isFor({ device, looked, ...walked }: Walked, asOf: DeviceAsOf, wanted: Wanted): boolean {
-  if (device.slot !== asOf.slot || device.generation !== asOf.generation) return false;
-  if (looked.length > 0 && looked[0]! > asOf.seq) return false;
+function isFor({ device, newest, ...walked }: Walked, asOf: DeviceAsOf, wanted: Wanted): boolean {
+  if (device.slot !== asOf.slot || device.generation !== asOf.generation || newest > asOf.seq) return false;
   const { after, countMax, types } = walked.wanted;
   return after === wanted.after && countMax === wanted.countMax && types === wanted.types;
 }

@@ -15,12 +15,9 @@ export interface Names {
   readonly statusAt: Float64Array;
 }
 
-/** What a walk found, oldest first. */
+/** What a walk found. */
 export interface Found {
-  /**
-   * By event four cells: its position, its seq, the seq from which on a gap is not to be told before it, and that from
-   * which on nothing is missing before it.
-   */
+  /** By event, newest first, three cells: its position, its seq, and the seq from which on nothing is missing before it. */
   readonly events: number[];
   /** The seq from which on nothing is missing up to the last that is asked for. */
   readonly endAfter: number;
@@ -32,7 +29,7 @@ export interface Found {
 }
 
 /** Cells of `Found.events` per event. */
-const FOUND_CELLS = 4;
+export const FOUND_CELLS = 3;
 
 export class Replay {
   /** Whether everything after the seq that was asked for was there when the replay was made. */
@@ -49,7 +46,8 @@ export class Replay {
   readonly #slot: number;
   readonly #generation: number;
   readonly #found: Found;
-  #next = 0;
+  /** Where the next event's cells are; below 0: there is none. */
+  #next: number;
   /** Events, pongs and gaps up to here are dealt with. */
   #covered: number;
   /** Seq of the last event that was lost and is not told yet. */
@@ -69,6 +67,7 @@ export class Replay {
     this.#found = found;
     this.recovered = recovered;
     this.#covered = found.since ?? 0;
+    this.#next = found.events.length - FOUND_CELLS;
   }
 
   /** Events that were found. */
@@ -78,7 +77,7 @@ export class Replay {
 
   /** Of these, those that were not handed out. */
   get left(): number {
-    return this.count - this.#next / FOUND_CELLS;
+    return this.#next / FOUND_CELLS + 1;
   }
 
   /** The event record that `next` found last, at offset 0: to be used before the reader is used again. */
@@ -88,21 +87,23 @@ export class Replay {
 
   /** Goes on by one. After an event, `views` and `seq` hold it; after a gap, `from` and `to`. */
   next(): Step {
-    const { events, endAfter } = this.#found;
-    while (this.#next < events.length) {
-      const [index, seq, after] = [this.#next, events[this.#next + 1]!, events[this.#next + 2]!];
+    const { events, endAfter, since } = this.#found;
+    while (this.#next >= 0) {
+      const index = this.#next;
+      const seq = events[index + 1]!;
+      const after = since === undefined ? 0 : events[index + 2]!;
       // Before a gap is told: whether this event belongs to it.
       if (this.#isMissing(after) && this.#isThere(index)) return this.#gap(after);
       if (!this.#isMissing(after) && this.#records.copy(events[index]!)) {
-        this.#next += FOUND_CELLS;
+        this.#next -= FOUND_CELLS;
         this.#covered = Math.max(this.#covered, seq);
         this.seq = seq;
-        this.wholeAfter = events[index + 3]!;
+        this.wholeAfter = events[index + 2]!;
         return Step.Event;
       }
       if (this.#isThere(index)) continue; // carried forward a moment ago
       this.#lose(seq);
-      this.#next += FOUND_CELLS;
+      this.#next -= FOUND_CELLS;
     }
     return this.#isMissing(endAfter) ? this.#gap(endAfter) : Step.End;
   }

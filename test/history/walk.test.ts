@@ -1,6 +1,8 @@
 /** A walk ahead of a replay, and the replay that goes on from it. */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { countOf } from '../../src/history/reader.ts';
+import { FOUND_CELLS } from '../../src/history/replay.ts';
 import { ALL_TYPES, typeBits } from '../../src/wire/events.ts';
 import { runs } from '../support/runs.ts';
 import { HistoryHarness, type Told, tell } from './history-harness.ts';
@@ -46,7 +48,7 @@ describe('a replay after a walk ahead of it', () => {
               hub.reader.since(asOf, after, some, walked),
             );
             // The walk may have seen events of other types that are not kept any more: it knows that they are not missing.
-            const looks = (since?.looked.length ?? 0) + asOf.seq - seq;
+            const looks = (since?.looked ?? 0) + asOf.seq - seq;
             const isExact = some === ALL_TYPES || (isAllThere && looks <= hub.eventsMax);
             expect(one!.recovered || !other!.recovered).toBe(true);
             if (isAllThere && isExact) expect(one!.recovered).toBe(other!.recovered);
@@ -75,12 +77,28 @@ describe('a replay after a walk ahead of it', () => {
     const { generation } = hub.asOf(slot);
     const wanted = { after: 0, countMax: 100, types: ALL_TYPES };
     const walked = hub.reader.walk({ slot, generation }, wanted)!;
-    expect([walked.seqs.length, walked.looked.length]).toEqual([50, 50]);
+    expect([countOf(walked), walked.looked]).toEqual([50, 50]);
     hub.send(slot);
     // What it says is taken as it is: nothing is looked at again.
-    const less = { ...walked, seqs: [50], positions: walked.positions.slice(0, 1), looked: [50] };
+    const less = { ...walked, events: walked.events.slice(0, FOUND_CELLS), looked: 1, reached: 1 };
     const replay = hub.reader.newest(hub.asOf(slot), 100, ALL_TYPES, less);
     expect(tell(replay).map((one) => 'seq' in one && one.seq)).toEqual([50, 51]);
+  });
+
+  it('counts no more as kept than without it', () => {
+    const hub = new HistoryHarness({ eventsMax: 10 });
+    const slot = hub.connect();
+    for (let n = 0; n < 20; n++) hub.send(slot, { type: n % 2 === 0 ? 'message' : 'status' });
+    const { generation } = hub.asOf(slot);
+    for (const types of [ALL_TYPES, typeBits.message]) {
+      const wanted = { after: 0, countMax: 100, types };
+      const walked = hub.reader.walk({ slot, generation }, wanted);
+      for (let n = 0; n < 3; n++) hub.send(slot, { type: 'status' });
+      const [told, other] = [walked, undefined].map((one) =>
+        tell(hub.reader.newest(hub.asOf(slot), 100, types, one)),
+      );
+      expect(told).toEqual(other);
+    }
   });
 
   it.each([
@@ -89,7 +107,7 @@ describe('a replay after a walk ahead of it', () => {
     ['another position', { wanted: { after: 3, countMax: 100, types: ALL_TYPES } }],
     ['other types', { wanted: { after: 0, countMax: 100, types: typeBits.status } }],
     ['another number of events', { wanted: { after: 0, countMax: 7, types: ALL_TYPES } }],
-    ['a later moment', { looked: [51] }],
+    ['a later moment', { newest: 51 }],
   ])('takes nothing from a walk for %s', (_what, other) => {
     const hub = new HistoryHarness();
     const slot = hub.connect();
@@ -97,7 +115,7 @@ describe('a replay after a walk ahead of it', () => {
     const { generation } = hub.asOf(slot);
     const wanted = { after: 0, countMax: 100, types: ALL_TYPES };
     const walked = hub.reader.walk({ slot, generation }, wanted)!;
-    const nothing = { ...walked, seqs: [], positions: [], afters: [], looked: [50], ...other };
+    const nothing = { ...walked, events: [], looked: 1, reached: 1, ...other };
     expect(tell(hub.reader.newest(hub.asOf(slot), 100, ALL_TYPES, nothing))).toHaveLength(50);
   });
 

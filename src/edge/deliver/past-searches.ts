@@ -4,7 +4,7 @@
  * After the answer only what came since is looked up.
  */
 import type { Clock } from '../../clock.ts';
-import type { HistoryReader, Walked } from '../../history/reader.ts';
+import { countOf, type HistoryReader, type Walked } from '../../history/reader.ts';
 import type { PresenceReader } from '../../presence/table.ts';
 import type { Charges } from '../charges.ts';
 import { wantedOf, wantsHistory } from './replays.ts';
@@ -71,7 +71,7 @@ export class PastSearches {
    * thread looking for nothing.
    */
   chargeUnused(session: SubscriberSession, search: Pick<Pending, 'found'> | undefined): void {
-    for (const { seqs } of search?.found?.values() ?? []) this.#deps.charges.rows(session, seqs.length);
+    for (const walked of search?.found?.values() ?? []) this.#deps.charges.rows(session, countOf(walked));
     search?.found?.clear();
   }
 

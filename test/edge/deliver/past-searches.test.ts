@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { PastSearches } from '../../../src/edge/deliver/past-searches.ts';
 import { type Pending, queueOf } from '../../../src/edge/deliver/request-queue.ts';
+import { FOUND_CELLS } from '../../../src/history/replay.ts';
 import { POLL_MS_MAX } from '../../../src/limits.ts';
 import { ALL_TYPES } from '../../../src/wire/events.ts';
 import { type Past as Asked, NO_PAST } from '../../../src/wire/subscriber-ops.ts';
@@ -66,7 +67,8 @@ class Bench extends Past {
   }
 }
 
-const seqsOf = ({ found }: Pending) => [...(found ?? [])].map(([id, { seqs }]) => [id, ...seqs]);
+const seqsOf = ({ found }: Pending) =>
+  [...(found ?? [])].map(([id, { events }]) => [id, ...events.filter((_, cell) => cell % FOUND_CELLS === 1)]);
 
 describe('what of the past a subscribe may bring', () => {
   it('is looked up at once where that takes no longer than a slice', () => {

@@ -1,6 +1,7 @@
 /** What the owner says to one subscriber that asked for, from the record to the frame. */
 import { describe, expect, it } from 'vitest';
 import type { Walked } from '../../../src/history/reader.ts';
+import { FOUND_CELLS } from '../../../src/history/replay.ts';
 import { GapReason, NO_BYTES, Refusal } from '../../../src/records/replies.ts';
 import { NO_PAST } from '../../../src/wire/subscriber-ops.ts';
 import type { Frame } from '../../support/frames.ts';
@@ -184,7 +185,7 @@ describe('an answer with the past', () => {
     const bench = new OwnerSays({ subscriberRate: 1000, subscriberBurst: 1000 });
     const { session, thread, socket } = bench;
     bench.ask(['d0', 'd1'], since(0, 1));
-    const walked = { seqs: Array(100).fill(1) } as unknown as Walked;
+    const walked = { events: Array(100 * FOUND_CELLS).fill(1) } as unknown as Walked;
     socket.session.requests!.inFlight[0]!.found = new Map([
       ['d0', walked],
       ['d1', { ...walked, device: { slot: 7, generation: 0 } }],
