@@ -111,6 +111,7 @@ function ofHomes({ homes, figures }: DispatchDeps): [number, Take][] {
     on(records.claimsAnswered, (peer, { stamp }) => homes.claims.onAnswered(peer, stamp)),
     onHome(records.known, (_peer, values) => homes.onKnown(values)),
     onHome(records.mine, (peer, values) => homes.onMine(peer, values)),
+    onHome(records.ended, (_peer, { kind, id, number }) => homes.endings.hear(kind, id, number)),
     onHome(records.part, (peer, { kind, id, bytes }) => addPart(peer, kind, id, bytes)),
     onHome(records.handOver, (peer, values) => {
       if (values.kind === HomeKind.device) figures.takeovers += 1;

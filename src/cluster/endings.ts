@@ -4,10 +4,10 @@
  * it hands over is kept nowhere. An id that is connected there lives on. Cluster thread only.
  */
 import { type Home, homeKey } from './home.ts';
-import { ENDED_AHEAD, ENDED_MAX, ENDED_TOLD_BELOW } from './limits.ts';
+import { ENDED_AHEAD, ENDED_MAX, ENDED_NEXT_LIFE, ENDED_TOLD_BELOW } from './limits.ts';
 import type { Peer } from './peer.ts';
 import { Recent } from './recent.ts';
-import { type HomeKind, mine } from './records.ts';
+import { ended, type HomeKind, mine } from './records.ts';
 
 interface Ending {
   readonly kind: HomeKind;
@@ -64,7 +64,7 @@ export class Endings {
   /** Of a claim that begins another life of the id, whichever of the nodes that ended it are asked; 0: it was not ended. */
   numberAfter(kind: HomeKind, id: string): number {
     const number = this.number(kind, id);
-    return number === 0 ? 0 : number + ENDED_AHEAD;
+    return number === 0 ? 0 : number + ENDED_NEXT_LIFE;
   }
 
   /** Whether a claim with this number was made before the id was ended. */
@@ -73,11 +73,14 @@ export class Endings {
     return ending !== undefined && isOver(ending, number);
   }
 
-  /** The id has a connection: that is another life of it. The next end is above this one all the same. */
-  livesOn(kind: HomeKind, id: string): void {
+  /**
+   * The id has a connection with a claim of before its end: nothing of it is over. The next end is above this one all the
+   * same. What connects after the end changes nothing: what was before stays over.
+   */
+  livesOn(kind: HomeKind, id: string, number: number): void {
     const key = homeKey(kind, id);
     const ending = this.#endings.get(key);
-    if (ending !== undefined) this.#endings.set(key, { ...ending, livesOn: true });
+    if (ending !== undefined && number <= ending.number) this.#endings.set(key, { ...ending, livesOn: true });
   }
 
   /** Another node claims the id. @returns whether the claim is over, as the peer was told */
@@ -88,9 +91,22 @@ export class Endings {
     return true;
   }
 
-  /** A session opened: claims that this node had heard are not made again in it. */
+  /** A session opened: the peer may have been away, and claims that this node had heard are not made again in it. */
   sessionOpened(peer: Peer): void {
-    for (const ending of this.#endings.values()) if (!ending.livesOn) tell(peer, ending);
+    for (const ending of this.#endings.values()) {
+      if (ending.livesOn) continue;
+      const { kind, id, number } = ending;
+      ended.write(peer.session, { kind, id, number });
+      tell(peer, ending);
+    }
+  }
+
+  /** Another node has ended the id, and counted the end so high. */
+  hear(kind: HomeKind, id: string, number: number): void {
+    if (number <= this.number(kind, id)) return;
+    this.#endings.set(homeKey(kind, id), { kind, id, number, livesOn: false });
+    const home = this.#deps.home(kind, id);
+    if (home?.connected === true) this.livesOn(kind, id, home.number);
   }
 }
 

@@ -169,7 +169,7 @@ export class Homes {
       this.#tellKnown(peer, kind, id, home?.number ?? 0);
     else if (fresh) this.#challenged(home, peer, number);
     else if (!this.claims.isUnheard(home, peer)) this.#meet(home, peer, number, connected, true);
-    if (connected) this.endings.livesOn(kind, id);
+    if (connected) this.endings.livesOn(kind, id, number);
     if (kind === HomeKind.device) this.#deps.claimSeen(peer, id, number, connected);
   }
 
@@ -180,6 +180,7 @@ export class Homes {
   }
 
   onMine(peer: Peer, { kind, id, number, connected }: Numbered & { readonly connected: boolean }): void {
+    this.#traces.hear(homeKey(kind, id), number);
     const home = this.get(kind, id);
     if (home === undefined) return;
     if (this.claims.isFresh(home, peer)) {

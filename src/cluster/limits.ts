@@ -61,6 +61,11 @@ export const ENDED_AHEAD = 1_000;
  * it has goes on with a number of one more, and is over all the same.
  */
 export const ENDED_TOLD_BELOW = 500;
+/**
+ * The next life of an ended id begins this far above the end: other nodes may have counted the end a little higher. It is
+ * below the next end, whether the node that makes that one has heard of the life or not.
+ */
+export const ENDED_NEXT_LIFE = 250;
 
 /** Devices that other nodes listed for a filter and that are not followed yet: the host takes a page within milliseconds. */
 export const LISTED_MAX = 100_000;

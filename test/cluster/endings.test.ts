@@ -2,15 +2,15 @@
 import { describe, expect, it } from 'vitest';
 import { Endings } from '../../src/cluster/endings.ts';
 import type { Home } from '../../src/cluster/home.ts';
-import { ENDED_AHEAD, ENDED_MAX, ENDED_TOLD_BELOW } from '../../src/cluster/limits.ts';
+import { ENDED_AHEAD, ENDED_MAX, ENDED_NEXT_LIFE, ENDED_TOLD_BELOW } from '../../src/cluster/limits.ts';
 import type { Peer } from '../../src/cluster/peer.ts';
-import { HomeKind, mine } from '../../src/cluster/records.ts';
+import { ended, HomeKind, mine } from '../../src/cluster/records.ts';
 import { forEachRecord } from '../../src/cluster/wire.ts';
 import { BatchWriter } from './support/batches.ts';
 
 const { device, subscriber } = HomeKind;
 
-/** A peer, and the claims that it was told. */
+/** A peer, and the claims and ends that it was told. */
 function setUp({
   home,
   known = 0,
@@ -25,8 +25,12 @@ function setUp({
   const told = (): unknown[] => {
     const all: unknown[] = [];
     forEachRecord(session.views, session.used, (recordKind, offset, bytes) => {
-      expect(recordKind).toBe(mine.kind);
-      all.push(mine.read(session.views, offset, bytes));
+      const at = [session.views, offset, bytes] as const;
+      if (recordKind === ended.kind) all.push({ ended: true, ...ended.read(...at) });
+      else {
+        expect(recordKind).toBe(mine.kind);
+        all.push(mine.read(...at));
+      }
     });
     return all;
   };
@@ -52,10 +56,20 @@ describe('a device that an operator has ended', () => {
     expect(numbers).toEqual([5, 0, 0]);
   });
 
-  it('begins its next life above its end, whichever node is asked; one that was not ended needs no number', () => {
+  it('begins its next life above its end and below the next end, whichever nodes are asked', () => {
     const { endings } = setUp();
     endings.end(device, 'dev-1', 5);
-    expect(endings.numberAfter(device, 'dev-1')).toBe(5 + ENDED_AHEAD);
+    const after = endings.numberAfter(device, 'dev-1');
+    expect(after).toBe(5 + ENDED_NEXT_LIFE);
+    expect(endings.numberForAll(device, 'dev-1')).toBeGreaterThan(after);
+    // Nor does a node that has only heard the end, as it was told, make the next one too low.
+    const { endings: others } = setUp({ heard: 5000 - ENDED_TOLD_BELOW });
+    expect(others.numberForAll(device, 'dev-1')).toBeGreaterThan(5000 + ENDED_NEXT_LIFE);
+  });
+
+  it('needs no number for a life without an end', () => {
+    const { endings } = setUp();
+    endings.end(device, 'dev-1', 5);
     expect(endings.numberAfter(device, 'dev-2')).toBe(0);
   });
 
@@ -84,13 +98,37 @@ describe('a device that an operator has ended', () => {
     endings.end(device, 'dev-1', 1005);
     endings.end(device, 'dev-2', 1007);
     endings.sessionOpened(peer);
-    expect(told()).toEqual([end('dev-1', 1005 - ENDED_TOLD_BELOW), end('dev-2', 1007 - ENDED_TOLD_BELOW)]);
+    const heard = (id: string, number: number) => ({ ended: true, kind: device, id, number });
+    expect(told()).toEqual([
+      heard('dev-1', 1005),
+      end('dev-1', 1005 - ENDED_TOLD_BELOW),
+      heard('dev-2', 1007),
+      end('dev-2', 1007 - ENDED_TOLD_BELOW),
+    ]);
+  });
+
+  it('is over on a node that was away, once that hears of it: of two ends the later', () => {
+    const { endings } = setUp();
+    for (const number of [1005, 1003, 1006]) endings.hear(device, 'dev-1', number);
+    expect(endings.number(device, 'dev-1')).toBe(1006);
+    expect([1006, 1007].map((number) => endings.isOver(device, 'dev-1', number))).toEqual([true, false]);
+  });
+
+  it.each([
+    ['a claim of before', 1005, false],
+    ['its next life', 1006, true],
+  ])('is heard where it has a connection with %s', (_what, number, isOver) => {
+    const { endings } = setUp({ home: { connected: true, number } });
+    endings.hear(device, 'dev-1', 1005);
+    expect(endings.isOver(device, 'dev-1', 1005)).toBe(isOver);
   });
 
   it('lives on with a connection: then nobody is told of its end, and its next end is above this one', () => {
     const { endings, peer, told } = setUp();
     endings.end(device, 'dev-1', 5);
-    endings.livesOn(device, 'dev-1');
+    endings.livesOn(device, 'dev-1', 6);
+    expect(endings.isOver(device, 'dev-1', 5), 'what connects after the end').toBe(true);
+    endings.livesOn(device, 'dev-1', 5);
     expect([endings.number(device, 'dev-1'), endings.refuses(peer, device, 'dev-1', 5)]).toEqual([5, false]);
     endings.sessionOpened(peer);
     expect(told()).toEqual([]);
@@ -99,7 +137,7 @@ describe('a device that an operator has ended', () => {
   it('is not forgotten for one that has a connection and was never ended', () => {
     const { endings } = setUp();
     for (let n = 0; n < ENDED_MAX; n++) endings.end(device, `dev-${n}`, 5);
-    endings.livesOn(device, 'other');
+    endings.livesOn(device, 'other', 0);
     expect([endings.number(device, 'dev-0'), endings.number(device, 'other')]).toEqual([5, 0]);
   });
 

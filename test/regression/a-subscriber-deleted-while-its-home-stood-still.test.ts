@@ -153,22 +153,18 @@ it('A subscriber that connects while it is deleted stays, whichever was first', 
   expect(at('b').host.subscribers.get('ann')?.kept).toEqual(['dev-1']);
 });
 
-/** A node that is heard again is in the cluster within this time. */
-const REJOIN_MS = 10_000;
-
 /** A subscriber that connects, leaves and is deleted, while nodes stand still and the network is split. */
 class Deletions {
   readonly #random: Random;
   readonly #simulation: Simulation;
-  readonly #log: string[] = [];
+  readonly #log: string[];
   #connection: { readonly connection: Connection; readonly at: Node } | undefined;
   #subscriptions = 0;
   /** Since it was deleted last. */
   #kept: string[] = [];
-  /** Nodes that have not heard of that: what connects there goes on with what it had. */
-  readonly #unaware = new Set<Node>();
 
   constructor(seed: number) {
+    this.#log = [`TEST_SEED=${seed}`];
     this.#random = new Random(seed);
     this.#simulation = new Simulation(this.#random, 0);
     for (const name of ['a', 'b', 'c']) this.#simulation.start(name);
@@ -194,8 +190,17 @@ class Deletions {
     this.#log.push(`${Math.round(this.#simulation.clock.nowMs - 1_000_000)} ${line}`);
   }
 
+  /**
+   * Whether the node has heard of every end: else what connects there goes on with what it had, and no number can say what
+   * was first.
+   */
+  #knowsEnds(at: Node): boolean {
+    const numberAt = ({ node }: Node): number => node.homes.endings.number(kind, 'ann');
+    return this.#nodes.every((other) => numberAt(other) <= numberAt(at));
+  }
+
   #connect(at: Node): void {
-    if (at.frozen || this.#unaware.has(at)) return;
+    if (at.frozen || !this.#knowsEnds(at)) return;
     const connected = { id: 'ann', alive: true, closed: undefined };
     this.#connection = { connection: connected, at };
     at.host.connectSubscriber(connected);
@@ -214,14 +219,13 @@ class Deletions {
   }
 
   #delete(): void {
-    this.#note('is deleted');
-    const asked = this.#nodes.find(({ frozen, side }) => !frozen && side === 0);
+    const asked = this.#nodes.find((node) => !node.frozen && node.side === 0 && this.#knowsEnds(node));
     if (asked === undefined) return;
+    this.#note('is deleted');
     const number = asked.node.homes.endings.numberForAll(kind, 'ann');
     for (const node of this.#nodes) {
       const end = () => node.host.endSubscriber('ann', number);
       if (!node.frozen && node.side === 0) this.#simulation.cross(node, end);
-      else this.#unaware.add(node);
     }
     this.#kept = [];
     this.#simulation.run(10);
@@ -232,7 +236,6 @@ class Deletions {
     this.#note(`${node.name} stands still for ${forMs}`);
     this.#simulation.freeze(node);
     this.#simulation.after(forMs, () => this.#simulation.thaw(node));
-    this.#simulation.after(forMs + REJOIN_MS, () => this.#unaware.delete(node));
   }
 
   #split(node: Node): void {
@@ -242,7 +245,6 @@ class Deletions {
     this.#simulation.after(forMs, () => {
       node.side = 0;
     });
-    this.#simulation.after(forMs + REJOIN_MS, () => this.#unaware.delete(node));
   }
 
   check(): void {
