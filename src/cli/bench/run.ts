@@ -116,6 +116,7 @@ export class LoadRun {
       load,
       seconds,
       sent: since('sent'),
+      unsent: since('unsent'),
       expected: since('expected'),
       delivered: since('delivered'),
       lost: since('lost'),
