@@ -2,26 +2,23 @@
  * `npm run bench:browser`: what a page's subscriber costs a browser, event by event and in batches, JSON and binary, in
  * turns on the same fleet.
  */
-import { parseArgs } from 'node:util';
 import { nowUs } from '../../src/cli/bench/clock.ts';
 import { Generator } from '../../src/cli/bench/generator.ts';
 import { deviceId, EVENT_BYTES, WHOLE } from '../../src/cli/bench/load.ts';
 import type { SenderReport } from '../../src/cli/bench/messages.ts';
+import { numbersOf } from '../load/arguments.ts';
 import { generatorFile } from '../load/generator-file.ts';
+import { median } from '../load/results.ts';
 import { cpuUse } from '../load/server-usage.ts';
 import type { Shape } from '../load/shapes.ts';
 import { dat } from '../peers/dat.ts';
 import { openBrowser } from './chromium.ts';
 
-const { values } = parseArgs({
-  options: {
-    rounds: { type: 'string', default: '3' },
-    seconds: { type: 'string', default: '5' },
-  },
+const { rounds, seconds } = numbersOf('bench:browser', {
+  rounds: { default: 3, least: 1 },
+  seconds: { default: 5, least: 1 },
 });
-const rounds = Number(values.rounds);
-const windowMs = Number(values.seconds) * 1000;
-if (!(rounds >= 1 && windowMs >= 1000)) throw new Error('--rounds from 1, --seconds from 1');
+const windowMs = seconds * 1000;
 
 /** What one subscriber of the load `board` follows. */
 const fleet: Shape = {
@@ -43,7 +40,6 @@ interface Taken {
   readonly hubUs: number;
 }
 
-const median = (all: readonly number[]): number => [...all].sort((a, b) => a - b)[all.length >> 1]!;
 const wait = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 
 const browser = await openBrowser();

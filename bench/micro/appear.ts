@@ -16,6 +16,7 @@ import { createPresence } from '../../src/presence/table.ts';
 import { SessionKind, writeJoin, writeRequest } from '../../src/records/requests.ts';
 import { createSessionNumbers, sessionNumbers } from '../../src/records/sessions.ts';
 import { ALL_TYPES } from '../../src/wire/events.ts';
+import { median } from '../load/results.ts';
 import { ownerSettings } from './owner-settings.ts';
 
 const FILTERS = 1000;
@@ -104,7 +105,6 @@ function measure(prefix: string, follows: readonly string[]): number {
 }
 
 const ROUNDS = 5;
-const median = (values: number[]): number => values.sort((a, b) => a - b)[values.length >> 1]!;
 const cases: readonly [string, string, readonly string[]][] = [
   ['no filters', 'other', []],
   [`${FILTERS} filters, none matches`, 'other', filters],
