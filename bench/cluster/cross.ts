@@ -92,7 +92,7 @@ async function measure(
     return { samples, hubsUs: cpuUse(pids).totalUs, natsUs: cpuUse(natsPids).totalUs };
   };
   const loaded = load(servers[0]!, servers.at(-1)!);
-  await started(servers[0]!);
+  await Promise.race([started(servers[0]!), loaded]); // where the load does not start, it says why
   await pause(WARM_UP_SECONDS * 1000);
   const before = await look();
   await pause(seconds * 1000);

@@ -70,15 +70,7 @@ function tableOf(results: readonly Result[]): string {
   ];
   const rows = results.map((result) => {
     const { p50, p99, p999 } = result.latencyMs;
-    const {
-      generatorLimits,
-      keptUp = 1,
-      lost,
-      refused = 0,
-      duplicated,
-      disordered,
-      connectionsLost,
-    } = result;
+    const { generatorLimits, keptUp, lost, refused = 0, duplicated, disordered, connectionsLost } = result;
     const limit = generatorLimits.length > 0 ? ' *' : '';
     const cells = [
       result.peer,
@@ -90,7 +82,7 @@ function tableOf(results: readonly Result[]): string {
       p50.toFixed(2),
       p99.toFixed(2),
       p999.toFixed(2),
-      `${(keptUp * 100).toFixed(0)} %${limit}`,
+      `${keptUp === undefined ? '' : `${(keptUp * 100).toFixed(0)} %`}${limit}`,
       lost,
       refused,
       duplicated,

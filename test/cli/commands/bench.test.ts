@@ -153,6 +153,13 @@ describe('dat bench', () => {
     expect(await running.ended).toMatchObject({ code: 130, stdout: '' });
   });
 
+  it('ends with Ctrl-C also while it waits for the last events', async () => {
+    const running = start([...SMALL, '--duration', '1', '--warmup', '0'], portsOf(hub));
+    await eventually('it waits', () => running.out.stderr.includes('waiting for the last events'));
+    running.child.kill('SIGINT');
+    expect(await running.ended).toMatchObject({ code: 130, stdout: '' });
+  });
+
   it('refuses what does not go together, and says when there is no hub', async () => {
     expect(await dat(['bench', '--devices', '5', '--follow', '6'])).toMatchObject({ code: 64 });
     expect(await dat(['bench', '--compare', join(folder, 'none')])).toMatchObject({
