@@ -10,6 +10,7 @@ import { numbersOf } from '../load/arguments.ts';
 import { cpuUse } from '../load/server-usage.ts';
 import { startNats, startNode } from '../peers/clusters.ts';
 import { dat } from '../peers/dat.ts';
+import { messagesOf, type Samples, scrape } from '../peers/metrics.ts';
 import type { Server } from '../peers/peer.ts';
 import { type Delivered, datBench, wrongOf } from './dat-bench.ts';
 
@@ -42,14 +43,6 @@ function load(from: Server, to: Server): Promise<Delivered> {
   ]);
 }
 
-type Samples = ReadonlyMap<string, number>;
-
-async function scrape({ adminUrl }: Server): Promise<Samples> {
-  const page = await (await fetch(`${adminUrl}/metrics`)).text();
-  const lines = page.split('\n').filter((text) => text !== '' && !text.startsWith('#'));
-  return new Map(lines.map((text) => [text.slice(0, text.lastIndexOf(' ')), Number(text.split(' ').at(-1))]));
-}
-
 /** Differences that are not 0, of samples that are of interest here. */
 function changes(before: Samples, after: Samples): Map<string, number> {
   const wanted =
@@ -64,17 +57,11 @@ function changes(before: Samples, after: Samples): Map<string, number> {
 
 const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 
-/** Events that devices sent to a hub. */
-function eventsOf(samples: Samples): number {
-  const all = [...samples].filter(([name]) => name.startsWith('dat_events_received_total'));
-  return all.reduce((sum, [, value]) => sum + value, 0);
-}
-
 /** Waits until devices send. */
 async function started(server: Server): Promise<void> {
-  const before = eventsOf(await scrape(server));
+  const before = messagesOf(await scrape(server));
   const endMs = performance.now() + START_MS;
-  while (eventsOf(await scrape(server)) === before) {
+  while (messagesOf(await scrape(server)) === before) {
     if (performance.now() > endMs) throw new Error('no device sends');
     await pause(LOOK_MS);
   }
@@ -100,7 +87,7 @@ async function measure(
   const result = await loaded;
   const { lost, told, p50, p99, generatorLimit } = result;
   if (wrongOf(result) > 0) process.exitCode = 1;
-  const events = eventsOf(after.samples[0]!) - eventsOf(before.samples[0]!);
+  const events = messagesOf(after.samples[0]!) - messagesOf(before.samples[0]!);
   const hubs = (after.hubsUs - before.hubsUs) / events;
   console.log(
     `${name}  ${events} events in the window  hubs ${hubs.toFixed(2)} µs per event  ` +

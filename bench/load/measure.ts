@@ -5,6 +5,7 @@ import type { Packed } from '../../src/cli/bench/histogram.ts';
 import { deviceId, followedDevices, isVip, subscriberId, WHOLE } from '../../src/cli/bench/load.ts';
 import type { ReceiverReport, SenderReport } from '../../src/cli/bench/messages.ts';
 import { busyLimit, limitOf as limitOfBench } from '../../src/cli/bench/outcome.ts';
+import { scrape, unreadOf } from '../peers/metrics.ts';
 import type { Peer } from '../peers/peer.ts';
 import type { DisturberReport } from './disturber.ts';
 import { generatorFile } from './generator-file.ts';
@@ -19,7 +20,7 @@ export interface Run {
   readonly lost: number;
   /** Of the lost ones, those that the server told in gaps. */
   readonly told: number;
-  /** Events that the server refused: nobody may follow them, so that no delivery is lost. */
+  /** Events that the server refused, or a hub did not read: nobody may follow them, so that no delivery is lost. */
   readonly refused: number;
   readonly duplicated: number;
   readonly disordered: number;
@@ -124,7 +125,9 @@ export async function measure(peer: Peer, shape: Shape, progress: (line: string)
     const [received, disturbed] = await Promise.all([receiver.report(), disturber?.report()]);
     if (shape.disturbance?.filterOver !== undefined && disturbed?.filterMs === undefined)
       throw new Error('the filter was not answered');
+    const unread = server.adminUrl === undefined ? 0 : unreadOf(await scrape(server), sent);
     return runOf(peer, shape, {
+      unread,
       used,
       windowMs: windowUs / 1e3,
       sent,
@@ -145,6 +148,7 @@ function runOf(
     used,
     windowMs,
     sent,
+    unread,
     received,
     disturbed,
     rss,
@@ -152,6 +156,7 @@ function runOf(
     readonly used: readonly Pick<RunWindow, 'cpuUs' | 'cpuUsByThread'>[];
     readonly windowMs: number;
     readonly sent: SenderReport;
+    readonly unread: number;
     readonly received: ReceiverReport;
     readonly disturbed: DisturberReport | undefined;
     readonly rss: number;
@@ -171,7 +176,7 @@ function runOf(
     })),
     lost: lostOf(shape, sent, received) + (disturbed?.unreplayed ?? 0),
     told: received.told,
-    refused: sent.refused,
+    refused: sent.refused + unread,
     duplicated: received.duplicated,
     disordered: received.disordered,
     expected,

@@ -54,7 +54,7 @@ export interface Result {
   readonly lost: number;
   /** Of the lost ones, those that the server told in gaps. */
   readonly told: number;
-  /** Events that the server refused; absent in results of older versions. */
+  /** Events that the server refused, or a hub did not read; absent in results of older versions. */
   readonly refused?: number;
   readonly duplicated: number;
   readonly disordered: number;

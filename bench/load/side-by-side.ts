@@ -8,6 +8,7 @@ import { Generator } from '../../src/cli/bench/generator.ts';
 import { WHOLE } from '../../src/cli/bench/load.ts';
 import type { ReceiverReport, SenderReport } from '../../src/cli/bench/messages.ts';
 import { limitOf } from '../../src/cli/bench/outcome.ts';
+import { scrape, unreadOf } from '../peers/metrics.ts';
 import type { Peer, Server } from '../peers/peer.ts';
 import { generatorFile } from './generator-file.ts';
 import { lostOf } from './measure.ts';
@@ -27,7 +28,7 @@ export interface Side {
   /** Per event, delivery or connection, all threads, microseconds: over all slices. */
   readonly cpuUs: number;
   readonly residentBytes: number;
-  /** Events lost, refused, doubled or out of order, and connections cut off. */
+  /** Events lost, refused or not read, doubled or out of order, and connections cut off. */
   readonly wrong: number;
   /** The generator could not do what was asked: CPU may have been taken beside the slices. */
   readonly generatorLimit: string | undefined;
@@ -150,6 +151,7 @@ class Loaded {
     const bytes = residentBytes(this.#server.pids());
     const sent = await this.#sender.report();
     const received = await this.#receiver.report();
+    const unread = unreadOf(await scrape(this.#server), sent);
     const { duplicated, disordered, receivedInAll } = received;
     const cutOff = sent.connectionsLost + received.connectionsLost;
     const units = {
@@ -161,7 +163,7 @@ class Loaded {
       name: this.#peer.name,
       cpuUs: this.#usedUs / units[this.#shape.per],
       residentBytes: bytes,
-      wrong: lostOf(this.#shape, sent, received) + sent.refused + duplicated + disordered + cutOff,
+      wrong: lostOf(this.#shape, sent, received) + sent.refused + unread + duplicated + disordered + cutOff,
       generatorLimit: limitOf([sent], [received]),
     };
   }
