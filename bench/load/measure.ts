@@ -62,15 +62,17 @@ export async function measure(peer: Peer, shape: Shape, progress: (line: string)
   const generators: { end(): void }[] = [];
   try {
     const target = { ...server.target, ...(shape.wire !== undefined && { wire: shape.wire }) };
+    // Where nobody is vip, nobody's latency counts as a vip's.
+    const load = server.makeVip === undefined ? { ...shape, vips: 0 } : shape;
     const generator = async <Report>(part: string): Promise<Generator<Report>> => {
       const started = new Generator<Report>(generatorFile, part);
       generators.push(started);
-      await started.open({ target, load: shape, share: WHOLE });
+      await started.open({ target, load, share: WHOLE });
       return started;
     };
     const rssBefore = residentBytes(server.pids());
     const connectDevices = async (): Promise<Generator<SenderReport>> => {
-      progress(`connecting ${shape.devices} devices`);
+      if (shape.rate > 0) progress(`connecting ${shape.devices} devices`);
       return await generator<SenderReport>('sender');
     };
     // Each device that a filter finds later is told to all who follow the filter.

@@ -20,6 +20,7 @@ const companions: readonly (readonly [option: string, of: string, flag: string, 
 const rivals: readonly (readonly [option: string, other: string, flag: string, otherFlag: string])[] = [
   ['mqttUrl', 'deviceUrl', '--mqtt-url', '--device-url'],
   ['mqttUrl', 'subscriberUrl', '--mqtt-url', '--subscriber-url'],
+  ['mqttUrl', 'context', '--mqtt-url', '--context'],
 ];
 /** What only deliveries show. */
 const ofDeliveries: readonly (readonly [option: string, flag: string])[] = [
