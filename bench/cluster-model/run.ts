@@ -12,32 +12,43 @@
  *   --everything       a watched node follows `*` at the end
  */
 import { cpus } from 'node:os';
-import { parseArgs } from 'node:util';
+import { Command } from 'commander';
+import { countFrom, numberFrom } from '../../src/cli/command.ts';
 import { type Place, STEP_MS, type Work, World } from './world.ts';
 
-const { values } = parseArgs({
-  options: {
-    nodes: { type: 'string', default: '100' },
-    watched: { type: 'string', default: 'Infinity' },
-    connects: { type: 'string', default: '10' },
-    follows: { type: 'string', default: '100' },
-    rate: { type: 'string', default: '10' },
-    seconds: { type: 'string', default: '5' },
-    everything: { type: 'boolean', default: false },
-  },
-});
-const nodes = Number(values.nodes);
-const connectsPerSecond = Number(values.connects);
-const follows = Number(values.follows);
-const rate = Number(values.rate);
-const seconds = Number(values.seconds);
+const {
+  nodes,
+  watched: watchedMax,
+  connects: connectsPerSecond,
+  follows,
+  rate,
+  seconds,
+  everything: isEverything,
+} = new Command('bench:cluster-model')
+  .option('--nodes <count>', 'nodes', countFrom(2), 100)
+  .option('--watched <count>', 'nodes that talk with all', countFrom(1), Number.POSITIVE_INFINITY)
+  .option('--connects <number>', 'connects per node and second', numberFrom(0.001), 10)
+  .option('--follows <count>', 'remote devices that each node follows', countFrom(1), 100)
+  .option('--rate <number>', 'events per second of each followed device', numberFrom(0.001), 10)
+  .option('--seconds <number>', "length of each measurement, in the model's time", numberFrom(1), 5)
+  .option('--everything', 'a watched node follows `*` at the end')
+  .parse()
+  .opts<{
+    nodes: number;
+    watched: number;
+    connects: number;
+    follows: number;
+    rate: number;
+    seconds: number;
+    everything?: true;
+  }>();
 /** After a join or a change, until what it set off is over. */
 const SETTLE_MS = 3000;
 
 /** What a node has done that is not there yet. */
 const NOTHING: Work = { cpuMs: 0, published: 0, publishedBytes: 0, received: 0, receivedBytes: 0 };
 
-const watched = Math.min(nodes, Number(values.watched));
+const watched = Math.min(nodes, watchedMax);
 const world = new World(watched);
 
 /** Runs a part of the model and says what it took the watched nodes, on average. */
@@ -170,7 +181,7 @@ const events = measure(() => publish(devicesOfAll()));
 const crossed = (received() - before.received + sent() - before.sent) / world.watched.length;
 line('events', events, `${us(beyond(settled, events), crossed)} µs per event that leaves or comes`);
 console.log(`            ${(crossed / seconds).toFixed(0)} events/s leave and come at each watched node`);
-if (values.everything) everything();
+if (isEverything) everything();
 const gaps = world.watched.reduce((sum, { host }) => sum + host.gaps, 0);
 if (gaps > 0 || crossed === 0) {
   console.log(`${gaps} gaps`);

@@ -1,74 +1,46 @@
 /**
  * `npm run bench:cluster-cross`: what an event takes that crosses, beyond one that does not. The same load on one hub, and
  * with its devices on hub a and its subscribers on hub b. What is counted is a window of the load after its start: CPU
- * time by thread and what was sent and lost, from `/metrics`. Latency and books of `dat bench` are those of all the load.
+ * time by thread and what was sent and lost, from `/metrics`. Latency and books of `dat bench` are those of all the load;
+ * it exits with 1 when a delivery was lost, doubled or out of order.
  *
  *   --devices N --rate N --subscribers N --follow N --seconds N    as of `dat bench`
  */
-import { spawn } from 'node:child_process';
-import { fileURLToPath } from 'node:url';
-import { parseArgs } from 'node:util';
+import { numbersOf } from '../load/arguments.ts';
 import { cpuUse } from '../load/server-usage.ts';
 import { startNats, startNode } from '../peers/clusters.ts';
 import { dat } from '../peers/dat.ts';
+import { messagesOf, type Samples, scrape } from '../peers/metrics.ts';
 import type { Server } from '../peers/peer.ts';
+import { type Delivered, datBench, wrongOf } from './dat-bench.ts';
 
-const { values } = parseArgs({
-  options: {
-    devices: { type: 'string', default: '1000' },
-    rate: { type: 'string', default: '10' },
-    subscribers: { type: 'string', default: '100' },
-    follow: { type: 'string', default: '100' },
-    seconds: { type: 'string', default: '8' },
-  },
+const { devices, rate, subscribers, follow, seconds } = numbersOf('bench:cluster-cross', {
+  devices: { default: 1000, least: 1 },
+  rate: { default: 10, least: 0.001 },
+  subscribers: { default: 100, least: 1 },
+  follow: { default: 100, least: 1 },
+  seconds: { default: 8, least: 1 },
 });
-const { devices, rate, subscribers, follow, seconds } = values;
 /** Of the load, before what is counted: threads have what they need compiled, and all is followed. */
 const WARM_UP_SECONDS = 6;
 const LOOK_MS = 50;
 const START_MS = 20_000;
-const DAT = fileURLToPath(new URL('../../src/cli/main.js', import.meta.url));
 
-interface Bench {
-  readonly sent: number;
-  readonly expected: number;
-  readonly delivered: number;
-  readonly told: number;
-  readonly lost: number;
-  readonly p50: number;
-  readonly p99: number;
-  readonly generatorLimit: string | null;
-}
-
-function load(from: Server, to: Server): Promise<Bench> {
-  const args = [
-    ...['--devices', devices, '--rate', rate, '--subscribers', subscribers, '--follow', follow],
-    ...['--duration', String(Number(seconds) + 2), '--warmup', String(WARM_UP_SECONDS)],
-    ...['--device-url', from.target.deviceUrl, '--subscriber-url', to.target.subscriberUrl],
-  ];
-  const child = spawn(process.execPath, [DAT, 'bench', '--json', ...args], {
-    stdio: ['ignore', 'pipe', 'ignore'],
-  });
-  let output = '';
-  child.stdout.setEncoding('utf8').on('data', (text: string) => {
-    output += text;
-  });
-  return new Promise((resolve, reject) => {
-    child.once('error', reject);
-    child.once('close', () => {
-      const last = output.trim().split('\n').at(-1) ?? '';
-      if (last.startsWith('{')) resolve(JSON.parse(last) as Bench);
-      else reject(new Error(`dat bench said: ${output}`));
-    });
-  });
-}
-
-type Samples = ReadonlyMap<string, number>;
-
-async function scrape({ adminUrl }: Server): Promise<Samples> {
-  const page = await (await fetch(`${adminUrl}/metrics`)).text();
-  const lines = page.split('\n').filter((text) => text !== '' && !text.startsWith('#'));
-  return new Map(lines.map((text) => [text.slice(0, text.lastIndexOf(' ')), Number(text.split(' ').at(-1))]));
+function load(from: Server, to: Server): Promise<Delivered> {
+  const { deviceUrl } = from.target;
+  return datBench({ deviceUrl, subscriberUrl: to.target.subscriberUrl }, [
+    ...[
+      '--devices',
+      `${devices}`,
+      '--rate',
+      `${rate}`,
+      '--subscribers',
+      `${subscribers}`,
+      '--follow',
+      `${follow}`,
+    ],
+    ...['--duration', `${seconds + 2}`, '--warmup', `${WARM_UP_SECONDS}`],
+  ]);
 }
 
 /** Differences that are not 0, of samples that are of interest here. */
@@ -85,17 +57,11 @@ function changes(before: Samples, after: Samples): Map<string, number> {
 
 const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 
-/** Events that devices sent to a hub. */
-function eventsOf(samples: Samples): number {
-  const all = [...samples].filter(([name]) => name.startsWith('dat_events_received_total'));
-  return all.reduce((sum, [, value]) => sum + value, 0);
-}
-
 /** Waits until devices send. */
 async function started(server: Server): Promise<void> {
-  const before = eventsOf(await scrape(server));
+  const before = messagesOf(await scrape(server));
   const endMs = performance.now() + START_MS;
-  while (eventsOf(await scrape(server)) === before) {
+  while (messagesOf(await scrape(server)) === before) {
     if (performance.now() > endMs) throw new Error('no device sends');
     await pause(LOOK_MS);
   }
@@ -113,13 +79,15 @@ async function measure(
     return { samples, hubsUs: cpuUse(pids).totalUs, natsUs: cpuUse(natsPids).totalUs };
   };
   const loaded = load(servers[0]!, servers.at(-1)!);
-  await started(servers[0]!);
+  await Promise.race([started(servers[0]!), loaded]); // where the load does not start, it says why
   await pause(WARM_UP_SECONDS * 1000);
   const before = await look();
-  await pause(Number(seconds) * 1000);
+  await pause(seconds * 1000);
   const after = await look();
-  const { lost, told, p50, p99, generatorLimit } = await loaded;
-  const events = eventsOf(after.samples[0]!) - eventsOf(before.samples[0]!);
+  const result = await loaded;
+  const { lost, told, p50, p99, generatorLimit } = result;
+  if (wrongOf(result) > 0) process.exitCode = 1;
+  const events = messagesOf(after.samples[0]!) - messagesOf(before.samples[0]!);
   const hubs = (after.hubsUs - before.hubsUs) / events;
   console.log(
     `${name}  ${events} events in the window  hubs ${hubs.toFixed(2)} µs per event  ` +

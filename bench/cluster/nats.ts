@@ -8,32 +8,34 @@
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
-import { parseArgs } from 'node:util';
 import { connect, type NatsConnection } from '@nats-io/transport-node';
+import { numbersOf } from '../load/arguments.ts';
 import { cpuUse } from '../load/server-usage.ts';
 import { startNats } from '../peers/clusters.ts';
 
-const { values } = parseArgs({
-  options: {
-    messages: { type: 'string', default: '200000' },
-    listeners: { type: 'string', default: '200' },
-    receiver: { type: 'string' },
-  },
-});
-const messages = Number(values.messages);
-const listeners = Number(values.listeners);
+/** Where the receiving process finds its server. */
+const RECEIVER_URL = 'BENCH_NATS_URL';
 /** A beat, an event alone, a batch that is full. */
 const SIZES = [130, 250, 2048, 16_384] as const;
 /** Sent in one turn, as a flush does for several nodes. */
 const TURN = 20;
+const { messages: asked, listeners } = numbersOf('bench:nats', {
+  messages: { default: 200_000, least: TURN },
+  listeners: { default: 200, least: 1 },
+});
+const messages = Math.round(asked / TURN) * TURN;
+/** NATS delivers at most once: what has not come by then was dropped. */
+const ARRIVAL_MAX_MS = 20_000;
+const LOOK_MS = 5;
 
 interface Received {
   readonly cpuUs: number;
   readonly count: number;
 }
 
-if (values.receiver === undefined) await main();
-else await receive(values.receiver);
+const receiverUrl = process.env[RECEIVER_URL];
+if (receiverUrl === undefined) await main();
+else await receive(receiverUrl);
 
 /** A process of its own: hears `to.N` on one connection, and `all` on as many as are asked for. */
 async function receive(url: string): Promise<void> {
@@ -54,13 +56,16 @@ async function receive(url: string): Promise<void> {
     const { user, system } = process.cpuUsage();
     process.send!({ cpuUs: user + system, count } satisfies Received);
   });
+  process.once('disconnect', () => process.exit());
   process.send!('ready');
 }
 
 async function main(): Promise<void> {
   const nats = await startNats();
   const url = `nats://127.0.0.1:${nats.port}`;
-  const receiver = fork(fileURLToPath(import.meta.url), ['--receiver', url, '--listeners', `${listeners}`]);
+  const receiver = fork(fileURLToPath(import.meta.url), ['--listeners', `${listeners}`], {
+    env: { ...process.env, [RECEIVER_URL]: url },
+  });
   try {
     await once(receiver, 'message');
     const connection = await connect({ servers: url });
@@ -82,10 +87,14 @@ async function main(): Promise<void> {
         else await new Promise(setImmediate);
       }
       await connection.flush();
+      const own = process.cpuUsage(before.own);
       let other = await ask();
       const wanted = before.other.count + sends * each;
-      while (other.count < wanted) other = await ask();
-      const own = process.cpuUsage(before.own);
+      for (const endMs = performance.now() + ARRIVAL_MAX_MS; other.count < wanted; other = await ask()) {
+        if (performance.now() > endMs)
+          throw new Error(`${wanted - other.count} of ${sends * each} did not come`);
+        await new Promise((resolve) => setTimeout(resolve, LOOK_MS));
+      }
       const server = cpuUse([nats.spawned.child.pid!]).totalUs - before.server.totalUs;
       const per = (us: number, count: number): string => (us / count).toFixed(2).padStart(6);
       return (

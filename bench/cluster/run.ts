@@ -1,31 +1,25 @@
 /**
  * `npm run bench:cluster`: what peers of one hub notice when another joins, and when another dies with many devices that
- * are followed here. Hubs as processes with a NATS server, on loopback; `dat bench` measures the peers of hub b.
+ * are followed here. Hubs as processes with a NATS server, on loopback; `dat bench` measures the peers of hub b. Exits with
+ * 1 when one of these lost something, or not all were told of the death.
  *
  *   --devices N     on hub a, behind a gateway, default 10000
  *   --followers N   on hub b, default 1000; together they follow every device
  *   --seconds N     length of each measurement, default 10
  */
-import { spawn } from 'node:child_process';
-import { fileURLToPath } from 'node:url';
-import { parseArgs } from 'node:util';
 import { WebSocket } from 'ws';
 import { connectGateway } from '../../src/client/index.ts';
+import { numbersOf } from '../load/arguments.ts';
 import { type Nats, startNats, startNode } from '../peers/clusters.ts';
 import type { Server } from '../peers/peer.ts';
+import { type Delivered, datBench, wrongOf } from './dat-bench.ts';
 
-const { values } = parseArgs({
-  options: {
-    devices: { type: 'string', default: '10000' },
-    followers: { type: 'string', default: '1000' },
-    seconds: { type: 'string', default: '10' },
-  },
+const { devices, followers, seconds } = numbersOf('bench:cluster', {
+  devices: { default: 10_000, least: 1 },
+  followers: { default: 1000, least: 1 },
+  seconds: { default: 10, least: 1 },
 });
-const devices = Number(values.devices);
-const followers = Number(values.followers);
-const seconds = Number(values.seconds);
 
-const DAT = fileURLToPath(new URL('../../src/cli/main.js', import.meta.url));
 const LOCAL = ['--devices', '200', '--rate', '10', '--subscribers', '40', '--follow', '10', '--warmup', '2'];
 const OPENING = 500;
 /** From the start of a measurement, its warm-up included. */
@@ -38,33 +32,11 @@ const DEATH_SECONDS = 16;
 const TOLD_MS = 20_000;
 const deviceId = (n: number): string => `dev-${n}`;
 
-interface Local {
-  readonly p50: number;
-  readonly p99: number;
-  readonly lost: number;
-  readonly generatorLimit: string | null;
-}
-
 /** What the peers of a hub have of each other: devices and subscribers that are all connected to it. */
-function local({ target }: Server, forSeconds = seconds): Promise<Local> {
-  const urls = ['--device-url', target.deviceUrl, '--subscriber-url', target.subscriberUrl];
-  const child = spawn(
-    process.execPath,
-    [DAT, 'bench', '--json', '--duration', `${forSeconds}`, ...LOCAL, ...urls],
-    {
-      stdio: ['ignore', 'pipe', 'inherit'],
-    },
-  );
-  let output = '';
-  child.stdout.setEncoding('utf8').on('data', (text: string) => (output += text));
-  return new Promise((resolve, reject) => {
-    child.once('error', reject);
-    child.once('close', () => {
-      const last = output.trim().split('\n').at(-1) ?? '';
-      if (last.startsWith('{')) resolve(JSON.parse(last) as Local);
-      else reject(new Error(`dat bench said: ${output}`));
-    });
-  });
+async function local({ target }: Server, forSeconds = seconds): Promise<Delivered> {
+  const result = await datBench(target, ['--duration', `${forSeconds}`, ...LOCAL]);
+  if (wrongOf(result) > 0) process.exitCode = 1;
+  return result;
 }
 
 /** All devices at a hub, on one connection. */
@@ -114,9 +86,9 @@ class Followers {
   }
 }
 
-const text = ({ p50, p99, lost, generatorLimit }: Local): string =>
+const text = ({ p50, p99, lost, generatorLimit }: Delivered): string =>
   `p50 ${p50.toFixed(2)} ms, p99 ${p99.toFixed(2)} ms, ${lost} lost${generatorLimit === null ? '' : ` (${generatorLimit})`}`;
-const ratio = (one: Local, other: Local): string => `p99 ${(one.p99 / other.p99).toFixed(2)} ×`;
+const ratio = (one: Delivered, other: Delivered): string => `p99 ${(one.p99 / other.p99).toFixed(2)} ×`;
 const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 
 async function scenario(nats: Nats, servers: Server[]): Promise<void> {

@@ -5,6 +5,7 @@ import { type LoadConnection, type Opening, open, openAll } from '../../src/cli/
 import { deviceId, followedDevices } from '../../src/cli/bench/load.ts';
 import type { GeneratorOrder, LoadTarget, Window } from '../../src/cli/bench/messages.ts';
 import type { Part } from '../../src/cli/bench/part.ts';
+import { findStamp, readStamp } from '../../src/cli/bench/stamp.ts';
 import type { Wire } from '../../src/cli/bench/wires/wire.ts';
 import type { Disturbance, Shape } from './shapes.ts';
 import { filterRequest, filterWire, gatewayPong, gatewayWire, replayRequest } from './wires/hub-only.ts';
@@ -15,17 +16,24 @@ const RECONNECTERS = 400;
 const STEP_MS = 5;
 /** Of a few hundred KiB each: a reader that wants a megabyte per second and takes a quarter of it. */
 const SLOW_READ_MS = 1000;
+/** After the window, for answers that are still on their way. */
+const ANSWERS_MAX_MS = 10_000;
+const LOOK_MS = 20;
 
 /** Devices behind one gateway of a crowd; the hub accepts 10,000. */
 const CROWD = 9900;
 
 export interface DisturberReport {
   readonly follows: number;
+  /** Connections that were dropped; those that are still on their way back at their turn are not. */
   readonly reconnects: number;
-  /** Events that the subscribers of `replays` got. */
+  /** Kept events that the subscribers of `replays` got within the window. */
   readonly replayed: number;
+  /** Kept events that they asked for, and that did not come after it either. */
+  readonly unreplayed: number;
   /** From the subscription of `filterOver` to the last page of its answer, milliseconds. */
   readonly filterMs: number | undefined;
+  /** While it disturbed. */
   readonly busy: number;
 }
 
@@ -40,15 +48,21 @@ export class Disturber implements Part {
   readonly #slowReaders: LoadConnection[] = [];
   #stopped = false;
   #follows = 0;
+  #reconnectTurns = 0;
   #reconnects = 0;
   #replayers: LoadConnection[] = [];
   #replayersAsked = 0;
+  /** When each of them asked. */
+  readonly #askedUs: number[] = [];
   #replayed = 0;
+  #replayedInWindow = 0;
+  #unreplayed = 0;
   readonly #crowd: LoadConnection[] = [];
   #filterer: LoadConnection | undefined;
   #filterFromUs = 0;
   #filterMs: number | undefined;
-  readonly #since: BusySince = busySince();
+  #since: BusySince = busySince();
+  #busy = 0;
 
   static async open({ target, load }: GeneratorOrder): Promise<Disturber> {
     const shape = load as Shape; // as the controller of this folder sends it
@@ -80,6 +94,7 @@ export class Disturber implements Part {
   async run({ toUs }: Window): Promise<void> {
     const { disturbance = {}, devices } = this.#shape;
     const { followsPerSecond = 0, reconnectsPerSecond = 0, slowReaders = 0, replays } = disturbance;
+    this.#since = busySince();
     if (this.#filterer !== undefined) {
       this.#filterFromUs = nowUs();
       this.#filterer.write(filterRequest('*'));
@@ -89,19 +104,27 @@ export class Disturber implements Part {
     while (!this.#stopped && nowUs() < toUs) {
       const seconds = (nowUs() - fromUs) / 1e6;
       while (this.#follows < followsPerSecond * seconds) this.#follow();
-      while (this.#reconnects < reconnectsPerSecond * seconds) this.#reconnect();
+      while (this.#reconnectTurns < reconnectsPerSecond * seconds) this.#reconnect();
       if (replays !== undefined) this.#replay(replays, devices, (nowUs() - fromUs) / (toUs - fromUs));
       await new Promise((resolve) => setTimeout(resolve, STEP_MS));
     }
+    this.#replayedInWindow = this.#replayed;
+    this.#busy = busyShare(this.#since);
   }
 
+  /** Waits for answers that are late: they are told as late, and not as none. */
   async report(): Promise<DisturberReport> {
+    const isMissing = (): boolean =>
+      this.#unreplayed > 0 || (this.#filterer !== undefined && this.#filterMs === undefined);
+    for (const endUs = nowUs() + ANSWERS_MAX_MS * 1e3; isMissing() && nowUs() < endUs; )
+      await new Promise((resolve) => setTimeout(resolve, LOOK_MS));
     return {
       follows: this.#follows,
       reconnects: this.#reconnects,
-      replayed: this.#replayed,
+      replayed: this.#replayedInWindow,
+      unreplayed: this.#unreplayed,
       filterMs: this.#filterMs,
-      busy: busyShare(this.#since),
+      busy: this.#busy,
     };
   }
 
@@ -122,9 +145,10 @@ export class Disturber implements Part {
   }
 
   #reconnect(): void {
-    const index = this.#reconnects++ % this.#reconnecters.length;
+    const index = this.#reconnectTurns++ % this.#reconnecters.length;
     const gone = this.#reconnecters[index];
     if (gone === undefined) return; // still on its way back
+    this.#reconnects += 1;
     gone.drop();
     this.#reconnecters[index] = undefined;
     void open(this.#reconnecter(index)).then((back) => {
@@ -154,6 +178,8 @@ export class Disturber implements Part {
     for (; this.#replayersAsked < Math.min(1, elapsed) * subscribers; this.#replayersAsked++) {
       const first = this.#replayersAsked * devices;
       const ids = Array.from({ length: devices }, (_, n) => deviceId((first + n) % all));
+      this.#unreplayed += devices * events;
+      this.#askedUs[this.#replayersAsked] = nowUs();
       this.#replayers[this.#replayersAsked]!.write(replayRequest(ids, events));
     }
   }
@@ -161,10 +187,14 @@ export class Disturber implements Part {
   /** Leaves once it has what it asked for: what comes live is not its subject. */
   #replayer(index: number, { devices, events }: Replays): Opening {
     let missing = devices * events;
+    const stamp = { intendedUs: 0, device: 0, count: 0 };
     return {
       ...this.#opening(`replayer-${index}`, []),
-      onEvent: () => {
+      onEvent: (bytes, from, to) => {
+        readStamp(bytes, findStamp(bytes, from, to), stamp);
+        if (missing === 0 || stamp.intendedUs >= this.#askedUs[index]!) return; // it comes live
         this.#replayed += 1;
+        this.#unreplayed -= 1;
         missing -= 1;
         if (missing === 0) this.#replayers[index]!.drop();
       },

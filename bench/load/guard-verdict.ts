@@ -15,8 +15,10 @@ export interface GuardVerdict {
   readonly cpuUs: { readonly now: number; readonly older: number };
   /** Memory now over memory then. */
   readonly memory: number;
-  /** Events lost, doubled or out of order, and connections cut off, by this build. */
+  /** Events lost, refused, doubled or out of order, and connections cut off, by this build. */
   readonly wrong: number;
+  /** Starts in which the generator of a build was the limit, and how. */
+  readonly generatorLimits: readonly string[];
 }
 
 /** @param starts one load, this build first, with fresh processes each time @param percent how much dearer it may be */
@@ -40,13 +42,18 @@ export function verdict(starts: readonly SideBySide[], percent: number): GuardVe
     cpuUs: { now: meanOf('cpuUs', 0), older: meanOf('cpuUs', 1) },
     memory: meanOf('residentBytes', 0) / meanOf('residentBytes', 1),
     wrong,
+    generatorLimits: starts.flatMap(({ sides }) =>
+      sides.flatMap(({ generatorLimit }) => generatorLimit ?? []),
+    ),
   };
 }
 
 export function guardLine(found: GuardVerdict): string {
-  const { shape, per, ratio, quartiles, limit, ok, cpuUs, memory, wrong } = found;
+  const { shape, per, ratio, quartiles, limit, ok, cpuUs, memory, wrong, generatorLimits } = found;
   const range = quartiles.map((value) => value.toFixed(3)).join(' to ');
   const us = `${cpuUs.older.toPrecision(3)} → ${cpuUs.now.toPrecision(3)} µs per ${per}`;
-  const faults = wrong === 0 ? '' : `; ${wrong} events lost, doubled or out of order, or connections cut off`;
-  return `${ok ? 'ok  ' : 'MISS'} ${shape.padEnd(10)} CPU ${ratio.toFixed(3)} × (quartiles ${range}; at most ${limit.toFixed(2)}), ${us}, memory ${memory.toFixed(2)} ×${faults}`;
+  const faults =
+    wrong === 0 ? '' : `; ${wrong} events lost, refused, doubled or out of order, or connections cut off`;
+  const limits = generatorLimits.length === 0 ? '' : `; the generator was the limit: ${generatorLimits[0]}`;
+  return `${ok ? 'ok  ' : 'MISS'} ${shape.padEnd(10)} CPU ${ratio.toFixed(3)} × (quartiles ${range}; at most ${limit.toFixed(2)}), ${us}, memory ${memory.toFixed(2)} ×${faults}${limits}`;
 }

@@ -3,14 +3,15 @@
  * and fails when one costs more CPU than it may. The older commit is checked out and built in a temporary folder.
  */
 import { execFileSync } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Command, InvalidArgumentError, Option } from 'commander';
+import { machineLine } from '../../src/cli/bench/host.ts';
 import { dat } from '../peers/dat.ts';
+import { removeAtEnd } from '../peers/leave-nothing.ts';
+import { temporaryFolder } from '../peers/processes.ts';
 import { named } from './arguments.ts';
 import { type GuardVerdict, guardLine, verdict } from './guard-verdict.ts';
-import { machineLine } from './results.ts';
 import { playable, type Shape } from './shapes.ts';
 import { type SideBySide, sideBySide } from './side-by-side.ts';
 
@@ -77,17 +78,17 @@ const options = new Command('bench:guard')
 
 /** @returns the entry of the older build, and what takes it away again */
 function buildOlder(older: string): { entry: string; remove(): void } {
-  const parent = mkdtempSync(join(tmpdir(), 'bench-guard-'));
-  const folder = join(parent, 'hub');
+  const parent = temporaryFolder('guard');
+  const folder = join(parent.path, 'hub');
   const git = (...args: string[]): void =>
     void execFileSync('git', args, { stdio: ['ignore', 'ignore', 'inherit'] });
   const npm = (...args: string[]): void =>
     void execFileSync('npm', args, { cwd: folder, stdio: ['ignore', 'ignore', 'inherit'] });
-  const remove = (): void => {
-    git('worktree', 'remove', '--force', folder);
-    rmSync(parent, { recursive: true, force: true });
-  };
   git('worktree', 'add', '--detach', folder, older);
+  const remove = removeAtEnd(() => {
+    git('worktree', 'remove', '--force', folder);
+    parent.remove();
+  });
   try {
     npm('ci', '--no-audit', '--no-fund');
     npm('run', 'build');

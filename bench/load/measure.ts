@@ -4,6 +4,8 @@ import { Generator } from '../../src/cli/bench/generator.ts';
 import type { Packed } from '../../src/cli/bench/histogram.ts';
 import { deviceId, followedDevices, isVip, subscriberId, WHOLE } from '../../src/cli/bench/load.ts';
 import type { ReceiverReport, SenderReport } from '../../src/cli/bench/messages.ts';
+import { busyLimit, limitOf as limitOfBench } from '../../src/cli/bench/outcome.ts';
+import { scrape, unreadOf } from '../peers/metrics.ts';
 import type { Peer } from '../peers/peer.ts';
 import type { DisturberReport } from './disturber.ts';
 import { generatorFile } from './generator-file.ts';
@@ -18,6 +20,8 @@ export interface Run {
   readonly lost: number;
   /** Of the lost ones, those that the server told in gaps. */
   readonly told: number;
+  /** Events that the server refused, or a hub did not read: nobody may follow them, so that no delivery is lost. */
+  readonly refused: number;
   readonly duplicated: number;
   readonly disordered: number;
   /** Of what was sent in all, how many deliveries should have come. */
@@ -25,6 +29,7 @@ export interface Run {
   readonly receivedInAll: number;
   readonly connectionsLost: number;
   readonly rssBytesPerConnection: number;
+  /** Of the disturbance. */
   readonly follows: number;
   readonly reconnects: number;
   /** Events that replays brought in the second window. */
@@ -50,8 +55,6 @@ const WARMUP_MS = 3000;
 const WINDOW_MS = 5000;
 const SETTLE_MS = 4000;
 const LEAD_MS = 100;
-const BUSY_MAX = 0.95;
-const LATE_MAX_US = 20_000;
 
 export async function measure(peer: Peer, shape: Shape, progress: (line: string) => void): Promise<Run> {
   progress('starting');
@@ -59,15 +62,17 @@ export async function measure(peer: Peer, shape: Shape, progress: (line: string)
   const generators: { end(): void }[] = [];
   try {
     const target = { ...server.target, ...(shape.wire !== undefined && { wire: shape.wire }) };
+    // Where nobody is vip, nobody's latency counts as a vip's.
+    const load = server.makeVip === undefined ? { ...shape, vips: 0 } : shape;
     const generator = async <Report>(part: string): Promise<Generator<Report>> => {
       const started = new Generator<Report>(generatorFile, part);
       generators.push(started);
-      await started.open({ target, load: shape, share: WHOLE });
+      await started.open({ target, load, share: WHOLE });
       return started;
     };
     const rssBefore = residentBytes(server.pids());
     const connectDevices = async (): Promise<Generator<SenderReport>> => {
-      progress(`connecting ${shape.devices} devices`);
+      if (shape.rate > 0) progress(`connecting ${shape.devices} devices`);
       return await generator<SenderReport>('sender');
     };
     // Each device that a filter finds later is told to all who follow the filter.
@@ -115,12 +120,16 @@ export async function measure(peer: Peer, shape: Shape, progress: (line: string)
       });
     }
     const rssAfter = residentBytes(server.pids()); // by now what it took to connect has been collected
-    const [sent, disturbed] = await Promise.all([sender.report(), disturber?.report()]);
+    const sent = await sender.report();
     if (sent.connectionsLost > 0)
       throw new Error(`${sent.connectionsLost} devices were cut off: ${sent.loss}`);
     progress('waiting for the last events');
-    const received = await receiver.report();
+    const [received, disturbed] = await Promise.all([receiver.report(), disturber?.report()]);
+    if (shape.disturbance?.filterOver !== undefined && disturbed?.filterMs === undefined)
+      throw new Error('the filter was not answered');
+    const unread = server.adminUrl === undefined ? 0 : unreadOf(await scrape(server), sent);
     return runOf(peer, shape, {
+      unread,
       used,
       windowMs: windowUs / 1e3,
       sent,
@@ -141,6 +150,7 @@ function runOf(
     used,
     windowMs,
     sent,
+    unread,
     received,
     disturbed,
     rss,
@@ -148,6 +158,7 @@ function runOf(
     readonly used: readonly Pick<RunWindow, 'cpuUs' | 'cpuUsByThread'>[];
     readonly windowMs: number;
     readonly sent: SenderReport;
+    readonly unread: number;
     readonly received: ReceiverReport;
     readonly disturbed: DisturberReport | undefined;
     readonly rss: number;
@@ -165,8 +176,9 @@ function runOf(
       latency,
       vipLatency,
     })),
-    lost: lostOf(shape, sent, received),
+    lost: lostOf(shape, sent, received) + (disturbed?.unreplayed ?? 0),
     told: received.told,
+    refused: sent.refused + unread,
     duplicated: received.duplicated,
     disordered: received.disordered,
     expected,
@@ -189,21 +201,13 @@ export function lostOf({ conflates }: Shape, sent: SenderReport, received: Recei
   return conflates ? 0 : received.lost + Math.max(0, missing);
 }
 
+/** The same as for `dat bench`, and whether the disturber was too busy. */
 function limitOf(
   sent: SenderReport,
   received: ReceiverReport,
   disturbed: DisturberReport | undefined,
 ): string | undefined {
-  if (sent.lateP99Us > LATE_MAX_US)
-    return `the sender was ${(sent.lateP99Us / 1e3).toFixed(0)} ms late (p99)`;
-  for (const [name, busy] of Object.entries({
-    sender: sent.busy,
-    receiver: received.busy,
-    disturber: disturbed?.busy ?? 0,
-  })) {
-    if (busy > BUSY_MAX) return `the ${name} took ${(busy * 100).toFixed(0)} % of a core`;
-  }
-  return undefined;
+  return limitOfBench([sent], [received]) ?? busyLimit('the disturber', disturbed?.busy ?? 0);
 }
 
 async function until(timeUs: number): Promise<void> {

@@ -1,12 +1,14 @@
 /** This session against an older one: ratios of figures, and of the hub's to the lean peer's, which travel best. */
 import { styleText } from 'node:util';
 import type { Result, Session } from './results.ts';
+import { isHub } from './thresholds.ts';
 
 export interface Change {
   readonly shape: string;
   readonly figure: string;
   readonly before: number;
   readonly after: number;
+  /** A figure of the hub that is worse; that another server was slower says something of the host. */
   readonly worse: boolean;
 }
 
@@ -28,8 +30,8 @@ function find(session: Session, shape: string, peer: string): Result | undefined
   return session.results.find((result) => result.shape === shape && result.peer === peer);
 }
 
-function change({ shape }: Result, figure: string, before: number, after: number): Change {
-  return { shape, figure, before, after, worse: after > before * NOISE };
+function change({ shape, peer }: Result, figure: string, before: number, after: number): Change {
+  return { shape, figure, before, after, worse: isHub(peer) && after > before * NOISE };
 }
 
 export function changeLine({ shape, figure, before, after, worse }: Change): string {

@@ -32,8 +32,8 @@ ${sections.join('\n')}`,
 function verdictTable(verdicts: readonly Verdict[]): string {
   if (verdicts.length === 0) return '';
   const rows = verdicts.map(
-    ({ shape, figure, value, limit, unit, ok }) =>
-      `<tr><td>${escapeHtml(shape)}</td><td>${escapeHtml(figure)}</td><td>${value.toFixed(2)} ${unit}</td><td>${limit.toFixed(2)}</td><td>${ok ? 'reached' : '<span class="miss">missed</span>'}</td></tr>`,
+    ({ shape, figure, value, limit, unit, ok, doubt }) =>
+      `<tr><td>${escapeHtml(shape)}</td><td>${escapeHtml(figure)}</td><td>${value.toFixed(2)} ${unit}</td><td>${limit.toFixed(2)}</td><td>${ok ? 'reached' : `<span class="miss">${doubt === undefined ? 'missed' : 'not known: the generator was the limit'}</span>`}</td></tr>`,
   );
   return `<h2>Targets</h2><table><tr><th>load</th><th>figure</th><th>measured</th><th>at most</th><th></th></tr>${rows.join('')}</table>`;
 }
@@ -61,11 +61,17 @@ function tableOf(results: readonly Result[]): string {
     'p50',
     'p99',
     'p99.9 ms',
+    'came in time',
     'lost',
+    'refused',
+    'doubled',
+    'out of order',
+    'cut off',
   ];
   const rows = results.map((result) => {
     const { p50, p99, p999 } = result.latencyMs;
-    const limit = result.generatorLimits.length > 0 ? ' *' : '';
+    const { generatorLimits, keptUp, lost, refused = 0, duplicated, disordered, connectionsLost } = result;
+    const limit = generatorLimits.length > 0 ? ' *' : '';
     const cells = [
       result.peer,
       result.cpuUs.toFixed(2),
@@ -76,7 +82,12 @@ function tableOf(results: readonly Result[]): string {
       p50.toFixed(2),
       p99.toFixed(2),
       p999.toFixed(2),
-      `${result.lost}${limit}`,
+      `${keptUp === undefined ? '' : `${(keptUp * 100).toFixed(0)} %`}${limit}`,
+      lost,
+      refused,
+      duplicated,
+      disordered,
+      connectionsLost,
     ];
     return `<tr>${cells.map((text) => `<td>${escapeHtml(String(text))}</td>`).join('')}</tr>`;
   });

@@ -42,7 +42,15 @@ function rowOf(result: Result): string {
 
 function notesOf(result: Result): string[] {
   const notes: string[] = [];
-  const { lost, told, duplicated, disordered, connectionsLost, disturbedLatencyMs, vipLatencyMs } = result;
+  const { lost, told, refused = 0, duplicated, disordered, connectionsLost } = result;
+  const { keptUp = 1, disturbedLatencyMs, vipLatencyMs, followsPerSecond, reconnectsPerSecond } = result;
+  if (keptUp < 1)
+    notes.push(`it fell behind: ${(keptUp * 100).toFixed(0)} % of what was due came within the window`);
+  const disturbed = [
+    ...(followsPerSecond === undefined ? [] : [`${followsPerSecond.toFixed(0)} follows/s`]),
+    ...(reconnectsPerSecond === undefined ? [] : [`${reconnectsPerSecond.toFixed(0)} reconnects/s`]),
+  ];
+  if (disturbed.length > 0) notes.push(`beside it ${disturbed.join(' and ')}`);
   if (disturbedLatencyMs !== undefined) {
     notes.push(
       `p99 ${disturbedLatencyMs.p99.toFixed(2)} ms in the second window, ${times(result.disturbedP99Ratio)}`,
@@ -60,9 +68,9 @@ function notesOf(result: Result): string[] {
   if (result.per === 'connection') {
     notes.push(`${(result.rssBytesPerConnection / 1024).toFixed(2)} KiB resident per connection`);
   }
-  if (lost + duplicated + disordered + connectionsLost > 0) {
+  if (lost + refused + duplicated + disordered + connectionsLost > 0) {
     notes.push(
-      `${lost} lost (${told} told in gaps), ${duplicated} doubled, ${disordered} out of order, ${connectionsLost} readers cut off`,
+      `${lost} lost (${told} told in gaps), ${refused} refused, ${duplicated} doubled, ${disordered} out of order, ${connectionsLost} readers cut off`,
     );
   }
   const { generatorLimits, runs } = result;
@@ -78,7 +86,8 @@ function times(ratio: number | undefined): string {
   return `${(ratio ?? 0).toFixed(2)} ×`;
 }
 
-function verdictLine({ shape, figure, value, limit, unit, ok }: Verdict): string {
-  const mark = ok ? styleText('green', 'ok  ') : styleText('red', 'MISS');
-  return `  ${mark} ${shape.padEnd(10)} ${figure}: ${value.toFixed(2)} ${unit} (at most ${limit.toFixed(2)})`;
+function verdictLine({ shape, figure, value, limit, unit, ok, doubt }: Verdict): string {
+  const mark = ok ? styleText('green', 'ok  ') : styleText('red', doubt === undefined ? 'MISS' : '?   ');
+  const why = doubt === undefined ? '' : `; it says nothing: ${doubt}`;
+  return `  ${mark} ${shape.padEnd(10)} ${figure}: ${value.toFixed(2)} ${unit} (at most ${limit.toFixed(2)})${why}`;
 }

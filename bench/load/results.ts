@@ -1,5 +1,4 @@
 /** What a session of runs gave, by load and peer: medians over the runs, latencies over all of them. */
-import { availableParallelism, cpus, release, totalmem } from 'node:os';
 import { merged, type Packed } from '../../src/cli/bench/histogram.ts';
 import type { Percentiles } from '../../src/cli/bench/outcome.ts';
 import type { Run, RunWindow } from './measure.ts';
@@ -12,7 +11,15 @@ export interface Session {
   readonly command: string;
   readonly results: readonly Result[];
   /** Peers that did not play a load, and why. */
-  readonly missing: readonly { readonly shape: string; readonly peer: string; readonly why: string }[];
+  readonly missing: readonly Missing[];
+}
+
+export interface Missing {
+  readonly shape: string;
+  readonly peer: string;
+  readonly why: string;
+  /** It was to play, and did not get through. */
+  readonly failed?: true;
 }
 
 export interface Result {
@@ -29,6 +36,8 @@ export interface Result {
   readonly cores: number;
   readonly eventsPerSecond: number;
   readonly deliveriesPerSecond: number;
+  /** Below 1 the server fell behind: the share of what was due that came within the window, median of the runs. */
+  readonly keptUp?: number;
   readonly latencyMs: Percentiles;
   /** Of the second window, where the load has one; `cpuUs` and the like are of the first. */
   readonly disturbedLatencyMs?: Percentiles;
@@ -45,9 +54,14 @@ export interface Result {
   readonly lost: number;
   /** Of the lost ones, those that the server told in gaps. */
   readonly told: number;
+  /** Events that the server refused, or a hub did not read; absent in results of older versions. */
+  readonly refused?: number;
   readonly duplicated: number;
   readonly disordered: number;
   readonly connectionsLost: number;
+  /** What of a disturbance was done, per second of its window, median of the runs. */
+  readonly followsPerSecond?: number;
+  readonly reconnectsPerSecond?: number;
   /** Runs in which the generator was the limit, and how. */
   readonly generatorLimits: readonly string[];
 }
@@ -57,9 +71,11 @@ export function summarise(shape: Shape, peer: string, runs: readonly Run[]): Res
   const second = runs.flatMap(({ windows }) => windows[1] ?? []);
   const divisor = (window: RunWindow): number => {
     if (shape.per === 'delivery') return window.received;
-    if (shape.per === 'event') return window.sent;
+    if (shape.per === 'event') return handledOf(shape, window);
     return (shape.subscribers * window.ms) / 1e3;
   };
+  const perSecond = (count: (run: Run) => number): number =>
+    median(runs.map((run) => (count(run) * 1e3) / run.windows[1]!.ms));
   const cpuUsOfRuns = first.map((window) => window.cpuUs / divisor(window));
   const names = Object.keys(first[0]!.cpuUsByThread);
   const sum = (count: (run: Run) => number): number => runs.reduce((total, run) => total + count(run), 0);
@@ -80,6 +96,7 @@ export function summarise(shape: Shape, peer: string, runs: readonly Run[]): Res
     cores: median(first.map(({ cpuUs, ms }) => cpuUs / ms / 1e3)),
     eventsPerSecond: median(first.map(({ sent, ms }) => (sent * 1e3) / ms)),
     deliveriesPerSecond: median(first.map(({ received, ms }) => (received * 1e3) / ms)),
+    keptUp: median(first.map((window) => keptUp(shape, window))),
     latencyMs: percentilesOf(first.map(({ latency }) => latency)),
     ...(second.length === 0
       ? {}
@@ -106,12 +123,30 @@ export function summarise(shape: Shape, peer: string, runs: readonly Run[]): Res
     rssBytesPerConnection: median(runs.map(({ rssBytesPerConnection }) => rssBytesPerConnection)),
     lost: sum(({ lost }) => lost),
     told: sum(({ told }) => told),
+    refused: sum(({ refused }) => refused),
     duplicated: sum(({ duplicated }) => duplicated),
     disordered: sum(({ disordered }) => disordered),
     connectionsLost: sum(({ connectionsLost }) => connectionsLost),
+    ...(runs.some(({ follows }) => follows > 0) && { followsPerSecond: perSecond(({ follows }) => follows) }),
+    ...(runs.some(({ reconnects }) => reconnects > 0) && {
+      reconnectsPerSecond: perSecond(({ reconnects }) => reconnects),
+    }),
     generatorLimits: runs.flatMap(({ generatorLimit }) => generatorLimit ?? []),
   };
 }
+
+/** From here on a server keeps up: what is on its way at both ends of a window differs a little. */
+const KEPT_UP = 0.98;
+
+/** The share of a window's deliveries that came within it; 1 where nobody listens, or not every event is to come. */
+export function keptUp(shape: Shape, { sent, received }: Pick<RunWindow, 'sent' | 'received'>): number {
+  const expected = (sent * shape.subscribers * shape.following) / shape.devices;
+  const share = expected === 0 || shape.conflates ? 1 : received / expected;
+  return share >= KEPT_UP ? 1 : share;
+}
+
+/** Events that a server has dealt with: what it is behind with has not cost it anything yet. */
+const handledOf = (shape: Shape, window: RunWindow): number => window.sent * keptUp(shape, window);
 
 export function median(values: readonly number[]): number {
   const sorted = [...values].sort((a, b) => a - b);
@@ -127,9 +162,4 @@ function percentilesOf(latencies: readonly Packed[]): Percentiles {
   const all = merged(latencies);
   const at = (percent: number): number => all.percentile(percent) / 1e3;
   return { p50: at(50), p90: at(90), p99: at(99), p999: at(99.9), max: all.max / 1e3 };
-}
-
-export function machineLine(): string {
-  const gib = (totalmem() / 2 ** 30).toFixed(0);
-  return `${availableParallelism()} cores (${cpus()[0]?.model.trim()}), ${gib} GiB, Linux ${release()}`;
 }

@@ -1,14 +1,15 @@
 /** `npm run bench:load`: puts the loads on the hub and on its peers, and reports. */
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { accessSync, constants, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { mqttPeers, peers, variants } from '../peers/index.ts';
 import { named, namesOf } from './arguments.ts';
+import { exitCodeOf } from './exit-code.ts';
 import { changeLine, changes } from './report-compare.ts';
 import { reportHtml } from './report-html.ts';
 import { reportText } from './report-text.ts';
 import type { Session } from './results.ts';
-import { mergeSessions, runSession } from './session.ts';
+import { checkMergeable, mergeSessions, readSession, runSession } from './session.ts';
 import { playable, shapes } from './shapes.ts';
 import { judge } from './thresholds.ts';
 
@@ -39,7 +40,7 @@ const program = new Command('bench:load')
   .option('--onto <file>', 'take the loads that are not played from older results of this machine')
   .option('--compare <file>', 'compare with the results of an older session')
   .option('--html <file>', 'where the page goes', HTML)
-  .option('--check', 'exit 1 when a target is missed, or a figure is worse than in --compare')
+  .option('--check', 'exit 1 also when a target is missed, or a figure of the hub is worse than in --compare')
   .parse();
 
 interface Options {
@@ -55,8 +56,23 @@ interface Options {
 }
 
 const options = program.opts<Options>();
-const before =
-  options.compare === undefined ? undefined : (JSON.parse(readFileSync(options.compare, 'utf8')) as Session);
+const { onto, before } = prepare();
+
+/** All that could fail is done before the first run, or hours of results would be lost. */
+function prepare(): { readonly onto: Session | undefined; readonly before: Session | undefined } {
+  const read = (file: string | undefined): Session | undefined =>
+    file === undefined ? undefined : readSession(readFileSync(file, 'utf8'));
+  try {
+    const found = { onto: read(options.onto), before: read(options.compare) };
+    if (found.onto !== undefined) checkMergeable(found.onto, options.onto!);
+    mkdirSync(dirname(options.html), { recursive: true });
+    for (const file of [options.html, options.json ?? options.html])
+      accessSync(dirname(file), constants.W_OK);
+    return found;
+  } catch (error) {
+    return program.error((error as Error).message);
+  }
+}
 
 /** One line that is overwritten on a terminal; a log gets the starts only. */
 function progress(line: string): void {
@@ -74,22 +90,17 @@ const played = await runSession({
   progress,
 });
 if (process.stderr.isTTY) process.stderr.write('\r\x1b[2K');
-const session =
-  options.onto === undefined
-    ? played
-    : mergeSessions(played, JSON.parse(readFileSync(options.onto, 'utf8')) as Session);
+const session = onto === undefined ? played : mergeSessions(played, onto);
+if (options.json !== undefined) writeFileSync(options.json, `${JSON.stringify(session, null, 1)}\n`);
 const shown = playable.filter(({ name }) =>
   [...session.results, ...session.missing].some(({ shape }) => shape === name),
 );
 const verdicts = judge(session.results);
 console.log(reportText(session, shown, verdicts));
-mkdirSync(dirname(options.html), { recursive: true });
 writeFileSync(options.html, reportHtml(session, shown, verdicts));
 console.log(`\n${options.html}`);
-if (options.json !== undefined) writeFileSync(options.json, `${JSON.stringify(session, null, 1)}\n`);
 const changed = before === undefined ? [] : changes(before, session);
 if (before !== undefined) {
   console.log([`\nAgainst ${options.compare}:`, ...changed.map(changeLine)].join('\n'));
 }
-const failed = verdicts.some(({ ok }) => !ok) || changed.some(({ worse }) => worse);
-if (options.check && failed) process.exitCode = 1;
+process.exitCode = exitCodeOf({ session: played, verdicts, changed, isChecked: options.check === true });

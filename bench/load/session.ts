@@ -1,7 +1,8 @@
 /** Runs a session: every load, every peer that can play it, one after the other in rounds (A B A B). */
+import { machineLine } from '../../src/cli/bench/host.ts';
 import type { Peer } from '../peers/peer.ts';
 import { measure, type Run } from './measure.ts';
-import { machineLine, type Session, summarise } from './results.ts';
+import { type Missing, type Session, summarise } from './results.ts';
 import type { Shape } from './shapes.ts';
 
 export interface Plan {
@@ -17,7 +18,7 @@ export interface Plan {
 const REPLAYS_MAX = 2;
 
 export async function runSession({ shapes, peers, rounds, command, progress }: Plan): Promise<Session> {
-  const missing: { shape: string; peer: string; why: string }[] = [];
+  const missing: Missing[] = [];
   const results = [];
   for (const shape of shapes) {
     const runs = new Map<Peer, Run[]>();
@@ -34,7 +35,8 @@ export async function runSession({ shapes, peers, rounds, command, progress }: P
         try {
           done.push(await soundRun(peer, shape, (step) => progress(`${label}: ${step}`)));
         } catch (error) {
-          missing.push({ shape: shape.name, peer: peer.name, why: `failed: ${(error as Error).message}` });
+          const why = `failed: ${(error as Error).message}`;
+          missing.push({ shape: shape.name, peer: peer.name, why, failed: true });
           runs.delete(peer);
         }
       }
@@ -56,6 +58,17 @@ async function soundRun(peer: Peer, shape: Shape, progress: (line: string) => vo
   for (let replays = 0; replays < REPLAYS_MAX && run.generatorLimit !== undefined; replays++)
     run = await measure(peer, shape, progress);
   return run;
+}
+
+/** @throws when these results are not of this machine and this Node, which would make one session of two */
+export function checkMergeable({ machine, node }: Session, file: string): void {
+  const [here, there] = [`${machineLine()}, Node ${process.version}`, `${machine}, Node ${node}`];
+  if (here !== there) throw new Error(`--onto ${file}: it is of ${there}; this is ${here}`);
+}
+
+/** @returns the results that a file holds; figures that there are none of, which JSON cannot write, are NaN */
+export function readSession(text: string): Session {
+  return JSON.parse(text, (_key, value: unknown) => (value === null ? Number.NaN : value)) as Session;
 }
 
 /** The loads of one session, and from another of the same machine those that it did not play. */

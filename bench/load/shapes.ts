@@ -106,7 +106,7 @@ export const shapes: readonly Shape[] = [
   },
   {
     name: 'idle-10k',
-    about: 'ten thousand connections without events: memory',
+    about: 'nine thousand connected readers and no events: memory',
     ...{ devices: 1000, rate: 0, subscribers: 9000, following: 1 },
     per: 'connection',
     warmupMs: 1000,

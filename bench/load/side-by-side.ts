@@ -7,6 +7,8 @@ import { nowUs } from '../../src/cli/bench/clock.ts';
 import { Generator } from '../../src/cli/bench/generator.ts';
 import { WHOLE } from '../../src/cli/bench/load.ts';
 import type { ReceiverReport, SenderReport } from '../../src/cli/bench/messages.ts';
+import { limitOf } from '../../src/cli/bench/outcome.ts';
+import { scrape, unreadOf } from '../peers/metrics.ts';
 import type { Peer, Server } from '../peers/peer.ts';
 import { generatorFile } from './generator-file.ts';
 import { lostOf } from './measure.ts';
@@ -26,8 +28,10 @@ export interface Side {
   /** Per event, delivery or connection, all threads, microseconds: over all slices. */
   readonly cpuUs: number;
   readonly residentBytes: number;
-  /** Events lost, doubled or out of order, and connections cut off. */
+  /** Events lost, refused or not read, doubled or out of order, and connections cut off. */
   readonly wrong: number;
+  /** The generator could not do what was asked: CPU may have been taken beside the slices. */
+  readonly generatorLimit: string | undefined;
 }
 
 export interface Slices {
@@ -80,6 +84,8 @@ class Loaded {
   readonly #receiver: Generator<ReceiverReport>;
   readonly #sender: Generator<SenderReport>;
   #usedUs = 0;
+  /** Length of all slices that count. */
+  #ms = 0;
   #before = { events: 0, deliveries: 0 };
   /** CPU of the last slice. */
   lastUs = 0;
@@ -121,7 +127,10 @@ class Loaded {
   /** From here on slices count. */
   async begin(): Promise<void> {
     this.#usedUs = 0;
+    this.#ms = 0;
     const [sent, received] = await Promise.all([this.#sender.report(), this.#receiver.report()]);
+    // From here on it tells how late it reads; of latencies nothing is wanted.
+    this.#receiver.window({ fromUs: 0, toUs: 0 });
     this.#before = { events: sent.sentInAll, deliveries: received.receivedInAll };
   }
 
@@ -129,28 +138,33 @@ class Loaded {
     const pids = this.#server.pids();
     const fromUs = nowUs() + LEAD_MS * 1e3;
     const before = cpuUse(pids).totalUs;
-    this.#sender.run({ fromUs, toUs: fromUs + ms * 1e3 }, this.#shape.rate);
+    const span = { fromUs, toUs: fromUs + ms * 1e3 };
+    this.#sender.window(span); // it tells how late it is in windows only
+    this.#sender.run(span, this.#shape.rate);
     await new Promise((resolve) => setTimeout(resolve, LEAD_MS + ms + TRAIL_MS));
     this.lastUs = cpuUse(pids).totalUs - before;
     this.#usedUs += this.lastUs;
+    this.#ms += ms;
   }
 
   async side(): Promise<Side> {
     const bytes = residentBytes(this.#server.pids());
     const sent = await this.#sender.report();
     const received = await this.#receiver.report();
+    const unread = unreadOf(await scrape(this.#server), sent);
     const { duplicated, disordered, receivedInAll } = received;
     const cutOff = sent.connectionsLost + received.connectionsLost;
     const units = {
       event: sent.sentInAll - this.#before.events,
       delivery: receivedInAll - this.#before.deliveries,
-      connection: this.#shape.devices + this.#shape.subscribers,
+      connection: (this.#shape.subscribers * this.#ms) / 1e3,
     };
     return {
       name: this.#peer.name,
       cpuUs: this.#usedUs / units[this.#shape.per],
       residentBytes: bytes,
-      wrong: lostOf(this.#shape, sent, received) + duplicated + disordered + cutOff,
+      wrong: lostOf(this.#shape, sent, received) + sent.refused + unread + duplicated + disordered + cutOff,
+      generatorLimit: limitOf([sent], [received]),
     };
   }
 

@@ -20,13 +20,13 @@ let wrong = 0;
 for (const shape of smokeShapes) {
   for (const hub of hubs[shape.name] ?? [withWorkers]) {
     const run = await measure(hub, shape, () => {});
-    const { lost, duplicated, disordered, connectionsLost, receivedInAll, expected } = run;
-    const bad = lost + duplicated + disordered + connectionsLost;
+    const { lost, refused, duplicated, disordered, connectionsLost, receivedInAll, expected } = run;
+    const bad = lost + refused + duplicated + disordered + connectionsLost;
     const enough = receivedInAll === expected && expected > 0;
     if (bad > 0 || !enough) wrong += 1;
     const verdict = bad > 0 || !enough ? 'WRONG' : 'ok';
     console.log(
-      `${verdict} ${shape.name}, ${hub.name}: ${receivedInAll} of ${expected} deliveries, ${lost} lost, ${duplicated} doubled, ${disordered} out of order, ${connectionsLost} readers cut off`,
+      `${verdict} ${shape.name}, ${hub.name}: ${receivedInAll} of ${expected} deliveries, ${lost} lost, ${refused} refused, ${duplicated} doubled, ${disordered} out of order, ${connectionsLost} readers cut off`,
     );
   }
 }

@@ -9,13 +9,14 @@ import { Counters, createCounters } from '../../src/memory/counters.ts';
 import { createDoorbell, Ringer } from '../../src/memory/doorbell.ts';
 import { createHeartbeat, Pulse } from '../../src/memory/heartbeat.ts';
 import { createRing, RingConsumer, RingProducer, ringBytesFor } from '../../src/memory/ring.ts';
-import { threadCpuSeconds } from '../../src/memory/thread-cpu.ts';
 import { EdgeLink } from '../../src/owner/edge-link.ts';
 import { Owner } from '../../src/owner/owner.ts';
-import { createPresence } from '../../src/presence/table.ts';
+import { createPresence, PresenceReader } from '../../src/presence/table.ts';
 import { SessionKind, writeJoin, writeRequest } from '../../src/records/requests.ts';
 import { createSessionNumbers, sessionNumbers } from '../../src/records/sessions.ts';
 import { ALL_TYPES } from '../../src/wire/events.ts';
+import { median } from '../load/results.ts';
+import { cpuMs } from './cpu-ms.ts';
 import { ownerSettings } from './owner-settings.ts';
 
 const FILTERS = 1000;
@@ -25,13 +26,11 @@ const WARMUP_DEVICES = 20_000;
 const BATCH = 500;
 const RING_BYTES = ringBytesFor(4 * 1024 * 1024);
 
-/** What a busy host takes away does not count. Where the host does not tell, time goes by the clock. */
-const threadCpuMs = (): number => (threadCpuSeconds() ?? performance.now() / 1e3) * 1e3;
-
 class Bench {
   readonly #toOwner: RingProducer;
   readonly #fromOwner: RingConsumer;
   readonly #owner: Owner;
+  readonly #presence = createPresence({ devices: 100_000, subscribers: 100_000, subscriptions: 1_000_000 });
   readonly #nextSession = sessionNumbers(createSessionNumbers(), 0, () => false);
 
   constructor() {
@@ -39,7 +38,7 @@ class Bench {
     this.#toOwner = new RingProducer(toOwner);
     this.#fromOwner = new RingConsumer(fromOwner);
     this.#owner = new Owner({
-      presence: createPresence({ devices: 100_000, subscribers: 100_000, subscriptions: 1_000_000 }),
+      presence: this.#presence,
       history: createHistory(100 * 2 ** 20),
       rings: [new RingConsumer(toOwner)],
       links: [new EdgeLink(new RingProducer(fromOwner), new Ringer(createDoorbell()))],
@@ -68,6 +67,9 @@ class Bench {
       for (const id of ids.slice(from, from + BATCH)) this.#join(SessionKind.device, id);
       ms += this.#work();
     }
+    const reader = new PresenceReader(this.#presence);
+    if (ids.some((id) => reader.findDevice(id) < 0))
+      throw new Error('the owner has not taken every device in');
     return (ms * 1e3) / ids.length;
   }
 
@@ -83,9 +85,9 @@ class Bench {
   /** Has the owner work off all there is, and takes what it says. @returns milliseconds of the owner */
   #work(): number {
     this.#toOwner.commit();
-    const from = threadCpuMs();
+    const from = cpuMs();
     while (this.#owner.poll(BATCH) > 0);
-    const ms = threadCpuMs() - from;
+    const ms = cpuMs() - from;
     while (this.#fromOwner.next() >= 0);
     this.#fromOwner.release();
     return ms;
@@ -104,7 +106,6 @@ function measure(prefix: string, follows: readonly string[]): number {
 }
 
 const ROUNDS = 5;
-const median = (values: number[]): number => values.sort((a, b) => a - b)[values.length >> 1]!;
 const cases: readonly [string, string, readonly string[]][] = [
   ['no filters', 'other', []],
   [`${FILTERS} filters, none matches`, 'other', filters],

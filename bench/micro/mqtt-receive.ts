@@ -9,6 +9,7 @@ import { type Socket as ClientSocket, connect as connectTcp } from 'node:net';
 import { availableParallelism, cpus } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { roomForAll } from '../../fixtures/arrivals.ts';
+import { countFrom } from '../../src/cli/command.ts';
 import { systemClock } from '../../src/clock.ts';
 import { chooseTransport } from '../../src/transport/choose.ts';
 import { listenTcp } from '../../src/transport/tcp.ts';
@@ -17,6 +18,7 @@ import type { Joined, JoinRequest, MqttHost, PublishedEvent } from '../../src/wi
 import { MqttSession } from '../../src/wire/mqtt/session.ts';
 import { DEFAULT_TEMPLATES, readTemplates } from '../../src/wire/mqtt/templates.ts';
 import { TopicLayout } from '../../src/wire/mqtt/topics.ts';
+import { median } from '../load/results.ts';
 
 const CONNECTIONS = 1000;
 const EVENTS_PER_SECOND = 20_000;
@@ -122,8 +124,8 @@ async function serve(way: Way): Promise<void> {
           refusal: () => new Uint8Array(0), // nobody is turned away
         })
       : await transport.listen('127.0.0.1', 0, options);
-  process.on('message', (wanted) => {
-    if (wanted === 'end') process.exit(0);
+  process.once('disconnect', () => process.exit());
+  process.on('message', () => {
     const { user, system } = process.cpuUsage();
     process.send?.({ events: Nobody.events, cpuUs: user + system } satisfies Mark);
   });
@@ -201,6 +203,14 @@ async function mark(child: ChildProcess): Promise<Mark> {
 /** @returns CPU of the server per event, µs */
 async function measure(way: Way): Promise<number> {
   const child = fork(fileURLToPath(import.meta.url), ['serve', way]);
+  try {
+    return await measureOn(child, way);
+  } finally {
+    child.kill();
+  }
+}
+
+async function measureOn(child: ChildProcess, way: Way): Promise<number> {
   const [port] = (await once(child, 'message')) as [number];
   const clients: Client[] = [];
   for (let i = 0; i < CONNECTIONS; i++) clients.push(await open(port, way, i));
@@ -212,8 +222,6 @@ async function measure(way: Way): Promise<number> {
   if (events < 0.9 * EVENTS_PER_SECOND * (MEASURED_MS / 1000))
     throw new Error(`${way}: only ${events} events came`);
   for (const { socket } of clients) socket.destroy();
-  child.send('end');
-  await once(child, 'exit');
   return (after.cpuUs - before.cpuUs) / events;
 }
 
@@ -226,13 +234,13 @@ async function run(rounds: number): Promise<void> {
   }
   for (const way of ways) {
     const sorted = found[way].sort((a, b) => a - b);
-    const [least, median, most] = [sorted[0], sorted[sorted.length >> 1], sorted.at(-1)];
+    const [least, most] = [sorted[0], sorted.at(-1)];
     console.log(
-      `${way.padEnd(10)} ${median?.toFixed(2)} µs per event [${least?.toFixed(2)}–${most?.toFixed(2)}]`,
+      `${way.padEnd(10)} ${median(sorted).toFixed(2)} µs per event [${least?.toFixed(2)}–${most?.toFixed(2)}]`,
     );
   }
 }
 
 const [role, argument] = process.argv.slice(2);
 if (role === 'serve') await serve(argument as Way);
-else await run(Number(role ?? 3));
+else await run(countFrom(1)(role ?? '3'));

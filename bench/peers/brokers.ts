@@ -1,10 +1,9 @@
 /** Brokers from packages of the distribution, each with a minimal configuration, on loopback. */
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { WireName } from '../load/wires/index.ts';
 import { localTarget, type Peer } from './peer.ts';
-import { freePort, isInstalled, listening, start } from './processes.ts';
+import { allOrNone, freePort, isInstalled, listening, start, temporaryFolder } from './processes.ts';
 
 const MOSQUITTO_CONF = (port: number): string => `listener ${port} 127.0.0.1
 allow_anonymous true
@@ -77,22 +76,25 @@ function broker({ name, command, wire, needs, config, args, cannot }: Broker): P
       if (needs !== undefined && !exists(needs)) return `${needs} is not installed`;
       return cannot?.(shape);
     },
-    async start() {
-      const folder = mkdtempSync(join(tmpdir(), `bench-${name}-`));
-      const port = await freePort();
-      const file = join(folder, 'server.conf');
-      writeFileSync(file, config(port, folder, await freePort()));
-      const spawned = start('sh', ['-c', `PATH="$PATH:/usr/sbin"; exec ${command} ${args(file).join(' ')}`]);
-      await listening(port, spawned);
-      return {
-        target: localTarget(wire, port),
-        pids: () => [spawned.child.pid!, ...childrenOf(spawned.child.pid!)],
-        async stop() {
-          await spawned.stop();
-          rmSync(folder, { recursive: true, force: true });
-        },
-      };
-    },
+    start: () =>
+      allOrNone(async (stops) => {
+        const folder = temporaryFolder(name);
+        stops.push(folder.remove);
+        const port = await freePort();
+        const file = join(folder.path, 'server.conf');
+        writeFileSync(file, config(port, folder.path, await freePort()));
+        const script = `PATH="$PATH:/usr/sbin"; exec ${command} ${args(file).join(' ')}`;
+        const spawned = start('sh', ['-c', script]);
+        await listening(port, spawned);
+        return {
+          target: localTarget(wire, port),
+          pids: () => [spawned.child.pid!, ...childrenOf(spawned.child.pid!)],
+          async stop() {
+            await spawned.stop();
+            folder.remove();
+          },
+        };
+      }),
   };
 }
 

@@ -1,10 +1,17 @@
 /** Two servers that act as one, with all devices at the first and all subscribers at the second: every event crosses. */
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { dat } from './dat.ts';
 import { localTarget, type Peer, type Server } from './peer.ts';
-import { freePort, isInstalled, listening, type Spawned, start } from './processes.ts';
+import {
+  allOrNone,
+  freePort,
+  isInstalled,
+  listening,
+  type Spawned,
+  start,
+  temporaryFolder,
+} from './processes.ts';
 import { cannotFollowAndLeave, startScript } from './scripts.ts';
 
 export interface Nats {
@@ -14,21 +21,24 @@ export interface Nats {
 }
 
 /** @param config more lines, with the folder that is the server's own */
-export async function startNats(config: (folder: string) => string = jetStream): Promise<Nats> {
-  const folder = mkdtempSync(join(tmpdir(), 'bench-nats-'));
-  const port = await freePort();
-  const file = join(folder, 'nats.conf');
-  writeFileSync(file, `listen: "127.0.0.1:${port}"\nmax_connections: 64K\n${config(folder)}\n`);
-  const spawned = start('sh', ['-c', `PATH="$PATH:/usr/sbin"; exec nats-server -c ${file}`]);
-  await listening(port, spawned);
-  return {
-    port,
-    spawned,
-    async stop() {
-      await spawned.stop();
-      rmSync(folder, { recursive: true, force: true });
-    },
-  };
+export function startNats(config: (folder: string) => string = jetStream): Promise<Nats> {
+  return allOrNone(async (stops) => {
+    const folder = temporaryFolder('nats');
+    stops.push(folder.remove);
+    const port = await freePort();
+    const file = join(folder.path, 'nats.conf');
+    writeFileSync(file, `listen: "127.0.0.1:${port}"\nmax_connections: 64K\n${config(folder.path)}\n`);
+    const spawned = start('sh', ['-c', `PATH="$PATH:/usr/sbin"; exec nats-server -c ${file}`]);
+    await listening(port, spawned);
+    return {
+      port,
+      spawned,
+      async stop() {
+        await spawned.stop();
+        folder.remove();
+      },
+    };
+  });
 }
 
 const jetStream = (folder: string): string => `jetstream { store_dir: "${folder}/store" }`;
@@ -47,18 +57,22 @@ function twoHubs(name: string, withNats: boolean): Peer {
     name,
     isHub: true,
     cannot,
-    async start() {
-      const nats = await startNats();
-      const [a, b] = await Promise.all([startNode(nats, 'a'), startNode(nats, 'b')]);
-      return {
-        target: { ...a.target, subscriberUrl: b.target.subscriberUrl },
-        pids: () => [...a.pids(), ...b.pids(), ...(withNats ? [nats.spawned.child.pid!] : [])],
-        async stop() {
-          await Promise.all([a.stop(), b.stop()]);
-          await nats.stop();
-        },
-      };
-    },
+    start: () =>
+      allOrNone(async (stops) => {
+        const nats = await startNats();
+        stops.push(() => nats.stop());
+        const a = await startNode(nats, 'a');
+        stops.push(() => a.stop());
+        const b = await startNode(nats, 'b');
+        return {
+          target: { ...a.target, subscriberUrl: b.target.subscriberUrl },
+          pids: () => [...a.pids(), ...b.pids(), ...(withNats ? [nats.spawned.child.pid!] : [])],
+          async stop() {
+            await Promise.all([a.stop(), b.stop()]);
+            await nats.stop();
+          },
+        };
+      }),
   };
 }
 
@@ -71,20 +85,22 @@ export const datClusterHubs = twoHubs('dat-cluster-hubs', false);
 export const natsCluster: Peer = {
   name: 'nats-cluster',
   cannot,
-  async start() {
-    const route = await freePort();
-    const first = await startNats(() => `cluster { name: bench, listen: "127.0.0.1:${route}" }`);
-    const other = `cluster { name: bench, listen: "127.0.0.1:-1", routes: ["nats://127.0.0.1:${route}"] }`;
-    const second = await startNats(() => other);
-    return {
-      target: localTarget('nats', first.port, second.port),
-      pids: () => [first.spawned.child.pid!, second.spawned.child.pid!],
-      async stop() {
-        await second.stop();
-        await first.stop();
-      },
-    };
-  },
+  start: () =>
+    allOrNone(async (stops) => {
+      const route = await freePort();
+      const first = await startNats(() => `cluster { name: bench, listen: "127.0.0.1:${route}" }`);
+      stops.push(() => first.stop());
+      const other = `cluster { name: bench, listen: "127.0.0.1:-1", routes: ["nats://127.0.0.1:${route}"] }`;
+      const second = await startNats(() => other);
+      return {
+        target: localTarget('nats', first.port, second.port),
+        pids: () => [first.spawned.child.pid!, second.spawned.child.pid!],
+        async stop() {
+          await second.stop();
+          await first.stop();
+        },
+      };
+    }),
 };
 
 /** Two servers of Socket.IO with its Redis adapter. What Redis takes counts too. */
@@ -92,20 +108,23 @@ export const socketIoRedis: Peer = {
   name: 'socket.io-redis',
   cannot: (shape) =>
     isInstalled('redis-server') ? cannotFollowAndLeave(shape) : 'redis-server is not installed',
-  async start() {
-    const redisPort = await freePort();
-    const options = ['--port', `${redisPort}`, '--bind', '127.0.0.1', '--save', '', '--appendonly', 'no'];
-    const redis = start('redis-server', options);
-    await listening(redisPort, redis);
-    const first = await startScript('socket-io', [`${redisPort}`]);
-    const second = await startScript('socket-io', [`${redisPort}`]);
-    const all = [first.spawned, second.spawned, redis];
-    return {
-      target: localTarget('socket.io', first.port, second.port),
-      pids: () => all.map(({ child }) => child.pid!),
-      async stop() {
-        for (const spawned of all) await spawned.stop();
-      },
-    };
-  },
+  start: () =>
+    allOrNone(async (stops) => {
+      const redisPort = await freePort();
+      const options = ['--port', `${redisPort}`, '--bind', '127.0.0.1', '--save', '', '--appendonly', 'no'];
+      const redis = start('redis-server', options);
+      await listening(redisPort, redis);
+      stops.push(() => redis.stop());
+      const first = await startScript('socket-io', [`${redisPort}`]);
+      stops.push(() => first.spawned.stop());
+      const second = await startScript('socket-io', [`${redisPort}`]);
+      const all = [first.spawned, second.spawned, redis];
+      return {
+        target: localTarget('socket.io', first.port, second.port),
+        pids: () => all.map(({ child }) => child.pid!),
+        async stop() {
+          for (const spawned of all) await spawned.stop();
+        },
+      };
+    }),
 };

@@ -33,7 +33,7 @@ const MARGIN_MS = 200;
 const RATE_MAX = 1e6;
 const PRECISION = 1.15;
 
-/** @returns undefined when not even a quarter of what was expected held */
+/** @returns undefined when not even the rate held that the search starts with */
 export async function measurePoint(
   scaling: ScalingLoad,
   threads: number,

@@ -6,8 +6,8 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { dirname } from 'node:path';
 import { Command, InvalidArgumentError, Option } from 'commander';
+import { machineLine } from '../../src/cli/bench/host.ts';
 import { named } from '../load/arguments.ts';
-import { machineLine } from '../load/results.ts';
 import { type ScalingLoad, scalingLoads, THREADS } from './loads.ts';
 import { MAX_P99_MS, measurePoint, type Point } from './measure.ts';
 import { scalingHtml, scalingText } from './report.ts';
@@ -62,8 +62,10 @@ function save(): void {
 for (const load of loads) {
   for (const count of threads) {
     const point = await measurePoint(load, count, note);
-    if (point === undefined) note(`${load.name} × ${count}: not even the first rate held`);
-    else points.push(point);
+    if (point === undefined) {
+      note(`${load.name} × ${count}: not even the first rate held`);
+      process.exitCode = 1; // there is a row less than was asked for
+    } else points.push(point);
     save();
   }
 }

@@ -7,6 +7,7 @@ const side = (name: string, more: Partial<Side> = {}): Side => ({
   cpuUs: 2,
   residentBytes: 1e8,
   wrong: 0,
+  generatorLimit: undefined,
   ...more,
 });
 
@@ -47,6 +48,13 @@ describe('the guard against dearer loads', () => {
       compared([1.5], { cpuUs: 5, wrong: 2 }),
     ];
     expect(verdictOf(starts, 5)).toMatchObject({ ratio: 1.5, wrong: 3, cpuUs: { now: 3, older: 2 } });
+  });
+
+  it('says where the generator was the limit, of either build', () => {
+    const [now, then] = [side('now'), side('then', { generatorLimit: 'it sent 30 ms late (p99)' })];
+    const found = verdictOf([compared([1]), { ...compared([1]), sides: [now, then] }], 5);
+    expect(found.generatorLimits).toEqual(['it sent 30 ms late (p99)']);
+    expect(guardLine(found)).toMatch(/; the generator was the limit: it sent 30 ms late \(p99\)$/);
   });
 
   it('says what changed in memory', () => {

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { Result, Session } from '../../bench/load/results.ts';
-import { mergeSessions } from '../../bench/load/session.ts';
+import { checkMergeable, mergeSessions, readSession } from '../../bench/load/session.ts';
+import { machineLine } from '../../src/cli/bench/host.ts';
 
 function sessionOf(command: string, loads: Readonly<Record<string, number>>): Session {
   const results = Object.entries(loads).map(([shape, cpuUs]) => ({ shape, peer: 'dat', cpuUs }) as Result);
@@ -28,5 +29,19 @@ describe('a session put onto an older one', () => {
       ['pairs', 'second'],
     ]);
     expect(merged.command).toBe('first; then second');
+  });
+
+  it('is refused where that one is of another machine, or of another Node', () => {
+    const older = { ...sessionOf('first', { board: 1 }), machine: machineLine(), node: process.version };
+    expect(() => checkMergeable(older, 'a.json')).not.toThrow();
+    expect(() => checkMergeable({ ...older, machine: '64 cores' }, 'a.json')).toThrow(
+      '--onto a.json: it is of 64',
+    );
+    expect(() => checkMergeable({ ...older, node: 'v1.0.0' }, 'a.json')).toThrow('Node v1.0.0');
+  });
+
+  it('is read with figures that there were none of', () => {
+    const [result] = readSession(JSON.stringify(sessionOf('first', { board: 1 / 0 }))).results;
+    expect(result?.cpuUs).toBeNaN();
   });
 });

@@ -30,10 +30,12 @@ export class Generator<Report> {
         this.#happened();
       }
     });
-    this.#process.on('exit', () => {
+    const ended = (): void => {
       this.#ended = true;
       this.#happened();
-    });
+    };
+    // An error: there is no process, or none any more that could be told something.
+    this.#process.on('exit', ended).on('error', ended);
   }
 
   /** @throws when it cannot connect */

@@ -64,7 +64,9 @@ export interface SenderReport {
   /** Events of each window, in order of the windows. */
   readonly sent: readonly number[];
   readonly sentInAll: number;
-  /** Deliveries that the events sent in all make. */
+  /** Events that were due and not written: the connection had ended, or the server did not read. */
+  readonly unsent: number;
+  /** Deliveries that the events make that were due, written or not. */
   readonly expectedInAll: number;
   /** Events that the server refused, and why the first one was. */
   readonly refused: number;

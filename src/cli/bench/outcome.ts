@@ -10,7 +10,9 @@ export interface Outcome {
   readonly seconds: number;
   /** Events that devices wrote, warm-up included; so are the counts that follow. */
   readonly sent: number;
-  /** Deliveries that those make. */
+  /** Events that were due and not written: their devices were cut off, or the hub did not read. */
+  readonly unsent: number;
+  /** Deliveries that all of those make. */
   readonly expected: number;
   /** Deliveries that came, doubled ones included. */
   readonly delivered: number;
@@ -64,6 +66,7 @@ export function percentilesOf({ latency }: Pick<Outcome, 'latency'>): Percentile
 /** Sums over all processes since they started. */
 export interface LoadTotals {
   readonly sent: number;
+  readonly unsent: number;
   readonly expected: number;
   readonly delivered: number;
   /** Counts that were passed over by a later one. */
@@ -84,6 +87,7 @@ export function totalsOf(
   const received = sumOver(receivers);
   const totals = {
     sent: sent(({ sentInAll }) => sentInAll),
+    unsent: sent(({ unsent }) => unsent),
     expected: sent(({ expectedInAll }) => expectedInAll),
     delivered: received(({ receivedInAll }) => receivedInAll),
     holes: received(({ lost }) => lost),
@@ -107,6 +111,11 @@ export const sumOver =
 const BUSY_MAX = 0.95;
 const LATE_MAX_US = 20_000;
 
+/** @returns undefined where this process was not too busy @param name with its article */
+export function busyLimit(name: string, share: number): string | undefined {
+  return share > BUSY_MAX ? `${name} took ${(share * 100).toFixed(0)} % of a core` : undefined;
+}
+
 /** @returns undefined where the processes of the generator kept up */
 export function limitOf(
   senders: readonly SenderReport[],
@@ -118,8 +127,8 @@ export function limitOf(
     ['sender', senders],
     ['receiver', receivers],
   ] as const) {
-    const busy = Math.max(0, ...reports.map((report) => report.busy));
-    if (busy > BUSY_MAX) return `a ${name} took ${(busy * 100).toFixed(0)} % of a core`;
+    const limit = busyLimit(`a ${name}`, Math.max(0, ...reports.map((report) => report.busy)));
+    if (limit !== undefined) return limit;
   }
   const delay = Math.max(0, ...receivers.map(({ delayP99Us }) => delayP99Us));
   return delay > LATE_MAX_US ? `it read ${(delay / 1e3).toFixed(0)} ms late (p99)` : undefined;

@@ -13,6 +13,8 @@ import type { ConversationEvents, Wires } from './wires/wire.ts';
 
 const QUIET_MS = 1000;
 const QUIET_MAX_MS = 20_000;
+/** Two processes of a host read the same time to far less than this. */
+const CLOCKS_APART_US = 1e6;
 /** Between two looks at the event loop; what they find includes it. */
 const LOOK_MS = 10;
 
@@ -24,6 +26,11 @@ interface Counted extends Window {
 
 export class Receiver implements Part {
   readonly #load: Load;
+  /**
+   * What was meant to be sent before is not of this load: a hub may keep the newest event of a device. After the
+   * generator's host has started anew, it seems to come from the future.
+   */
+  readonly #openedUs = nowUs();
   #connections: LoadConnection[] = [];
   #windows: Counted[] = [];
   /** Last count of each followed device of each subscriber. */
@@ -132,9 +139,10 @@ export class Receiver implements Part {
       const at = findStamp(bytes, from, to);
       if (at < 0) return;
       readStamp(bytes, at, stamp);
+      const now = nowUs();
+      if (stamp.intendedUs < this.#openedUs || stamp.intendedUs > now + CLOCKS_APART_US) return;
       this.#received += 1;
       this.#check(place * following + ((stamp.device - first + devices) % devices), stamp.count);
-      const now = nowUs();
       const latencyUs = now - stamp.intendedUs;
       this.#latest.add(latencyUs);
       for (const window of this.#windows) {

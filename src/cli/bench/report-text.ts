@@ -32,6 +32,11 @@ export function outcomeLines(outcome: Outcome, missed: readonly string[]): strin
     `  books       ${grouped(lost)} lost${toldText}, ${grouped(doubled)} doubled, ${grouped(disordered)} out of order`,
     `  latency ms  ${latency}`,
     ...(outcome.refused > 0 ? [`  refused     ${grouped(outcome.refused)} events`] : []),
+    ...(outcome.unsent > 0
+      ? [
+          `  not sent    ${grouped(outcome.unsent)} events: their devices were cut off, or the hub did not read`,
+        ]
+      : []),
     ...(outcome.cutOff > 0 ? [`  cut off     ${grouped(outcome.cutOff)} connections`] : []),
     ...outcome.reasons.map((reason) => `  ${styled('yellow', reason)}`),
     ...limitLines(outcome),

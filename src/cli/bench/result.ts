@@ -4,8 +4,11 @@ import { CliFailure, Exit } from '../failure.ts';
 import type { Knee } from './knee.ts';
 import type { Load } from './load.ts';
 import { type Outcome, type Percentiles, percentilesOf } from './outcome.ts';
+import type { Thresholds } from './thresholds.ts';
 
 export interface Result extends Omit<Outcome, 'latency' | 'series' | 'generatorLimit'> {
+  /** What was asked for. `wire`: encoding and protocol; absent in results of older versions. */
+  readonly load: Load & { readonly wire?: string };
   /** Latencies, ms; null without deliveries. */
   readonly p50: number | null;
   readonly p90: number | null;
@@ -17,12 +20,25 @@ export interface Result extends Omit<Outcome, 'latency' | 'series' | 'generatorL
   readonly missed: readonly string[];
   /** Of `--find-knee`: events per second, by what more was not found; null where not even the first rate held. */
   readonly knee?: { readonly eventsPerSecond: number; readonly limit: Knee['limit'] } | null;
+  /** What was to be held; absent in results of older versions. */
+  readonly thresholds?: Thresholds;
   /** When the load ended, ISO 8601. */
   readonly at: string;
 }
 
+/** How a load was played and judged. */
+export interface Terms {
+  readonly wire?: string;
+  readonly thresholds?: Thresholds;
+}
+
 /** What a load gave, as it is written to files. */
-export function resultOf(outcome: Outcome, missed: readonly string[], knee?: Knee): Result {
+export function resultOf(
+  outcome: Outcome,
+  missed: readonly string[],
+  knee?: Knee,
+  { wire, thresholds }: Terms = {},
+): Result {
   const { latency: _, series: __, generatorLimit = null, load, seconds, reasons, ...counts } = outcome;
   const { prefix: ___, ids: ____, ...size } = load; // drawn by lot, or given
   const none = { p50: null, p90: null, p99: null, p999: null, max: null };
@@ -30,7 +46,8 @@ export function resultOf(outcome: Outcome, missed: readonly string[], knee?: Kne
     ...counts,
     ...(percentilesOf(outcome) ?? none),
     seconds,
-    load: size,
+    load: { ...size, ...(wire !== undefined && { wire }) },
+    ...(thresholds !== undefined && { thresholds }),
     ...(knee !== undefined && { knee: kneeOf(knee) }),
     generatorLimit,
     reasons,
@@ -72,12 +89,14 @@ export interface Change {
  */
 export function compare(before: Result, after: Result, tolerance: number): Change[] {
   const isJudged = isSameLoad(before, after);
+  // Two knees are at different rates, and so are their latencies: the rates are what is compared.
+  const isOfRate = before.knee === undefined;
   const figures: (keyof Percentiles)[] = ['p50', 'p90', 'p99', 'max'];
   const changes = figures.flatMap((figure): Change[] => {
     const [old, now] = [before[figure], after[figure]];
     if (old === null || now === null) return [];
     // The largest of many is a matter of luck: shown, not judged.
-    const isWorse = isJudged && figure !== 'max' && now > old * (1 + tolerance);
+    const isWorse = isJudged && isOfRate && figure !== 'max' && now > old * (1 + tolerance);
     return [{ figure: `${figure} ms`, before: old, after: now, isWorse }];
   });
   const [old, now] = [rateOf(before), rateOf(after)];
@@ -89,12 +108,22 @@ export function compare(before: Result, after: Result, tolerance: number): Chang
 const rateOf = ({ knee, deliveriesPerSecond }: Result): number =>
   knee === undefined ? deliveriesPerSecond : (knee?.eventsPerSecond ?? 0);
 
-/** Whether two results are of one load, and so can be compared. */
+/** Whether two results are of one load, and so can be compared; two knees also need the same thresholds. */
 export function isSameLoad(before: Result, after: Result): boolean {
   const key = ({ load: { devices, rate, subscribers, following, bytes }, knee }: Result): string =>
     JSON.stringify([devices, knee === undefined ? rate : 'knee', subscribers, following, bytes]);
-  return key(before) === key(after);
+  const isSameWire = isSame(before.load.wire, after.load.wire);
+  const areSameLimits =
+    before.knee === undefined || isSame(limitsOf(before.thresholds), limitsOf(after.thresholds));
+  return key(before) === key(after) && isSameWire && areSameLimits;
 }
+
+/** What an older version did not write is no difference. */
+const isSame = (before: string | undefined, after: string | undefined): boolean =>
+  before === undefined || after === undefined || before === after;
+
+const limitsOf = (thresholds: Thresholds | undefined): string | undefined =>
+  thresholds && JSON.stringify([thresholds.maxP50, thresholds.maxP99, thresholds.maxLost]);
 
 /** `1000 devices × 20/s to 200 subscribers × 10 devices` */
 export function describeLoad({ devices, rate, subscribers, following }: Load): string {

@@ -63,7 +63,7 @@ export class LoadRun {
    * @throws Error when a process fails, or `stop` is aborted
    */
   async play(rate: number, warmupMs: number, windowMs: number): Promise<Outcome> {
-    const { load, stage } = this.#options;
+    const { load, stage, stop } = this.#options;
     stage(warmupMs > 0 ? `warming up at ${grouped(rate * load.devices)} events/s` : 'starting');
     const startUs = nowUs() + LEAD_MS * 1e3;
     const window = { fromUs: startUs + warmupMs * 1e3, toUs: startUs + (warmupMs + windowMs) * 1e3 };
@@ -71,9 +71,11 @@ export class LoadRun {
     for (const part of [...this.#senders, ...this.#receivers]) part.window(window);
     for (const sender of this.#senders) sender.run({ fromUs: startUs, toUs: window.toUs }, rate);
     await this.#watch(window.toUs);
-    const sent = await Promise.all(this.#senders.map((sender) => sender.report()));
+    const told = <Report>(parts: readonly Generator<Report>[]): Promise<Report[]> =>
+      Promise.race([Promise.all(parts.map((part) => part.report())), aborted(stop)]);
+    const sent = await told(this.#senders);
     stage('waiting for the last events');
-    const received = await Promise.all(this.#receivers.map((receiver) => receiver.report()));
+    const received = await told(this.#receivers);
     return this.#outcome({ ...load, rate }, windowMs, sent, received);
   }
 
@@ -116,6 +118,7 @@ export class LoadRun {
       load,
       seconds,
       sent: since('sent'),
+      unsent: since('unsent'),
       expected: since('expected'),
       delivered: since('delivered'),
       lost: since('lost'),

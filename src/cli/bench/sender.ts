@@ -37,6 +37,7 @@ export class Sender implements Part {
   #windows: (Window & { sent: number })[] = [];
   readonly #late = new Histogram();
   #sentInAll = 0;
+  #unsent = 0;
   #expectedInAll = 0;
   #toldSent = 0;
   #refused = 0;
@@ -116,6 +117,7 @@ export class Sender implements Part {
     return {
       sent: windows.map(({ sent }) => sent),
       sentInAll: this.#sentInAll,
+      unsent: this.#unsent,
       expectedInAll: this.#expectedInAll,
       refused: this.#refused,
       refusal: this.#refusal,
@@ -141,15 +143,19 @@ export class Sender implements Part {
 
   #send(place: number, intendedUs: number): void {
     const connection = this.#connections[place];
-    if (connection === undefined || connection.waitingBytes > WAITING_BYTES_MAX) return;
+    const device = this.#devices[place]!;
+    // What is due counts, or a server that reads too slowly would choose its own load.
+    this.#expectedInAll += this.#audiences[device]!;
+    if (connection === undefined || connection.waitingBytes > WAITING_BYTES_MAX) {
+      this.#unsent += 1;
+      return;
+    }
     const count = this.#counts[place]! + 1;
     this.#counts[place] = count;
     const frame = Buffer.from(this.#frames[place]!);
-    const device = this.#devices[place]!;
     writeStamp(frame, this.#stampAt[place]!, intendedUs, device, count);
     connection.write(frame);
     this.#sentInAll += 1;
-    this.#expectedInAll += this.#audiences[device]!;
     for (const window of this.#windows) {
       if (intendedUs < window.fromUs || intendedUs >= window.toUs) continue;
       window.sent += 1;

@@ -18,6 +18,8 @@ const COUNT_AT = DEVICE_AT + DEVICE_DIGITS + 1;
 export const STAMP_BYTES = COUNT_AT + COUNT_DIGITS;
 /** Devices that a stamp can tell apart. */
 export const STAMPED_DEVICES_MAX = 10 ** DEVICE_DIGITS;
+/** Events that a device can count. */
+export const STAMPED_EVENTS_MAX = 10 ** COUNT_DIGITS - 1;
 
 export interface Stamp {
   intendedUs: number;

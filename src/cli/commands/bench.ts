@@ -7,6 +7,7 @@ import { type GivenTokens, givenTokens, type TokenOptions } from '../bench/given
 import { findKnee, type Knee } from '../bench/knee.ts';
 import { EVENT_BYTES, type Load } from '../bench/load.ts';
 import type { LoadTarget, Signer } from '../bench/messages.ts';
+import { checkOptions } from '../bench/option-checks.ts';
 import type { Outcome } from '../bench/outcome.ts';
 import { ProgressLine } from '../bench/progress.ts';
 import { changeLines, grouped, kneeLines, outcomeLines } from '../bench/report-text.ts';
@@ -94,7 +95,12 @@ function withMore(command: Command): Command {
     .option('--token-file <path>', 'a file with such tokens, one in a line')
     .option('--max-p50 <ms>', 'threshold: the median latency', numberFrom(0))
     .option('--max-p99 <ms>', 'threshold: the 99th percentile', numberFrom(0))
-    .option('--max-lost <deliveries>', 'threshold: deliveries that never arrive', countFrom(0), 0)
+    .option(
+      '--max-lost <count>',
+      'threshold: deliveries that never arrive, and events that are refused or not sent',
+      countFrom(0),
+      0,
+    )
     .option(
       '--find-knee',
       `raise the rate until a threshold is missed, and report the highest rate that held; default threshold: p99 of ${KNEE_P99_MS} ms`,
@@ -146,14 +152,16 @@ async function bench(asked: BenchOptions, command: Command): Promise<void> {
     throw new CliFailure(Exit.usage, 'tokens are either given, with --token, or signed, with --key-file');
   const sized = tokens === undefined ? asked : sizedBy(tokens, asked, command);
   const options = followingAtMost(sized, command);
+  checkOptions(options, command);
   const load = loadOf(options, tokens);
   const before = options.compare === undefined ? undefined : readResult(options.compare);
   if (options.html !== undefined) checkFolderOf(options.html);
   const progress = new ProgressLine();
   const { outcome, knee } = await play(options, tokens, load, progress);
   progress.clear();
-  const failures = missed(outcome, thresholdsOf(options));
-  const result = resultOf(outcome, failures, knee);
+  const thresholds = thresholdsOf(options);
+  const failures = missed(outcome, thresholds);
+  const result = resultOf(outcome, failures, knee, { wire: wireOf(options), thresholds });
   const changes = before === undefined ? [] : compare(before, result, options.tolerance / 100);
   if (options.json) jsonLine(result);
   else {

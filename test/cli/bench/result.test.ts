@@ -3,7 +3,14 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { changeLines, kneeLines, outcomeLines } from '../../../src/cli/bench/report-text.ts';
-import { compare, isSameLoad, readResult, resultOf } from '../../../src/cli/bench/result.ts';
+import {
+  compare,
+  isSameLoad,
+  type Result,
+  readResult,
+  resultOf,
+  type Terms,
+} from '../../../src/cli/bench/result.ts';
 import { missed } from '../../../src/cli/bench/thresholds.ts';
 import { outcomeOf } from './sample.ts';
 
@@ -53,7 +60,52 @@ describe('two results', () => {
   });
 });
 
+describe('two results with a knee', () => {
+  const kneeOf = (rate: number, latencyMs: number, terms: Terms = {}): Result => {
+    const outcome = outcomeOf([latencyMs], { load: { ...outcomeOf([]).load, rate } });
+    const held = { outcome, missed: [] };
+    return resultOf(outcome, [], { steps: [held], held, limit: 'hub' }, terms);
+  };
+  const worseOf = (before: Result, after: Result): string[] =>
+    compare(before, after, 0.25)
+      .filter(({ isWorse }) => isWorse)
+      .map(({ figure }) => figure);
+
+  it('are judged by the rates that held, not by the latencies at two rates', () => {
+    expect(worseOf(kneeOf(10, 1), kneeOf(20, 9))).toEqual([]);
+    expect(worseOf(kneeOf(20, 9), kneeOf(10, 1))).toEqual(['knee, events/s']);
+  });
+
+  it('are not judged where another threshold was to be held', () => {
+    const before = kneeOf(20, 9, { thresholds: { maxLost: 0, maxP99: 50 } });
+    expect(worseOf(before, kneeOf(10, 1, { thresholds: { maxLost: 0, maxP99: 5 } }))).toEqual([]);
+    expect(worseOf(before, kneeOf(10, 1, { thresholds: { maxLost: 0, maxP99: 50 } }))).not.toEqual([]);
+    expect(isSameLoad(before, kneeOf(10, 1))).toBe(true); // of a version that did not write it
+  });
+});
+
+it('takes results of two encodings or protocols for two loads', () => {
+  const over = (wire: string): Result => resultOf(outcomeOf([1]), [], undefined, { wire });
+  expect(isSameLoad(over('websocket'), over('websocket'))).toBe(true);
+  expect(isSameLoad(over('websocket'), over('mqtt-tcp'))).toBe(false);
+  expect(isSameLoad(resultOf(outcomeOf([1]), []), over('mqtt-tcp'))).toBe(true);
+});
+
 describe('the thresholds', () => {
+  it('are missed by events that are refused or not sent, also where nobody follows their devices', () => {
+    const outcome = outcomeOf([], { refused: 3, unsent: 2 });
+    expect(missed(outcome, { maxLost: 1 })).toEqual(['refused 3, at most 1', 'not sent 2, at most 1']);
+    expect(missed(outcome, { maxLost: 3 })).toEqual([]);
+  });
+
+  it('of latency are missed when nothing was delivered', () => {
+    expect(missed(outcomeOf([]), { maxLost: 0, maxP50: 5, maxP99: 5 })).toEqual([
+      'p50: nothing was delivered',
+      'p99: nothing was delivered',
+    ]);
+    expect(missed(outcomeOf([]), { maxLost: 0 })).toEqual([]);
+  });
+
   it('are missed by what is above them, and by every wrong event', () => {
     const outcome = outcomeOf([1, 2, 30], { lost: 3, doubled: 1, disordered: 2, cutOff: 1 });
     expect(missed(outcome, { maxLost: 2, maxP50: 1.5, maxP99: 30 })).toEqual([

@@ -12,6 +12,7 @@ export function outcomeOf(latenciesMs: readonly number[], change: Partial<Outcom
     load: { devices: 10, rate: 5, subscribers: 4, following: 5, bytes: 128, prefix: 'bench-1-' },
     seconds: 10,
     sent: count,
+    unsent: 0,
     expected: count,
     delivered: count,
     lost: 0,
@@ -36,7 +37,7 @@ export function outcomeOf(latenciesMs: readonly number[], change: Partial<Outcom
 
 export function senderReport(change: Partial<SenderReport> = {}): SenderReport {
   return {
-    ...{ sent: [100], sentInAll: 100, expectedInAll: 200, refused: 0, refusal: '' },
+    ...{ sent: [100], sentInAll: 100, unsent: 0, expectedInAll: 200, refused: 0, refusal: '' },
     ...{ connectionsLost: 0, loss: '', lateP99Us: 100, busy: 0.2 },
     ...change,
   };

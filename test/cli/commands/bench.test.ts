@@ -120,9 +120,42 @@ describe('dat bench', () => {
     expect(result!.reasons).toEqual([expect.stringContaining('events were refused: ')]);
   });
 
+  it('does not call a hub good that refuses the events of devices that nobody follows', async () => {
+    const limited = new TestHub({ DAT_DEVICE_RATE: '5', DAT_DEVICE_BURST: '5' });
+    await limited.start();
+    onTestFinished(() => limited.end());
+    const args = ['bench', '--devices', '2', '--rate', '10', '--subscribers', '0', ...SHORT, '--json'];
+    const { code, stdout, stderr } = await dat(args, portsOf(limited));
+    expect(code).toBe(1);
+    expect(stderr).toMatch(/dat: refused \d+, at most 0/);
+    expect(jsonLines(stdout)[0]).toMatchObject({ lost: 0, expected: 0 });
+  });
+
+  it.each([
+    [['--subscribers', '0', '--find-knee'], '--find-knee needs subscribers'],
+    [['--subscribers', '0', '--max-p99', '5'], '--max-p99 needs subscribers'],
+    [['--subscribers', '0', '--batch'], '--batch needs subscribers'],
+    [['--max-rate', '100'], '--max-rate does nothing without --find-knee'],
+    [['--tolerance', '10'], '--tolerance does nothing without --compare'],
+    [
+      ['--mqtt-url', 'mqtt://127.0.0.1:1', '--device-url', 'ws://127.0.0.1:1'],
+      '--mqtt-url takes the place of --device-url',
+    ],
+    [['--rate', '5000', '--duration', '20000'], 'a device counts to 99999999 events at most'],
+  ])('refuses %j', async (args, why) => {
+    expect(await dat(['bench', ...args])).toMatchObject({ code: 64, stderr: expect.stringContaining(why) });
+  });
+
   it('ends with Ctrl-C, and takes its processes with it', async () => {
     const running = start([...SMALL, '--duration', '600'], portsOf(hub));
     await eventually('it runs', () => running.out.stderr.includes('warming up'));
+    running.child.kill('SIGINT');
+    expect(await running.ended).toMatchObject({ code: 130, stdout: '' });
+  });
+
+  it('ends with Ctrl-C also while it waits for the last events', async () => {
+    const running = start([...SMALL, '--duration', '1', '--warmup', '0'], portsOf(hub));
+    await eventually('it waits', () => running.out.stderr.includes('waiting for the last events'));
     running.child.kill('SIGINT');
     expect(await running.ended).toMatchObject({ code: 130, stdout: '' });
   });
@@ -204,7 +237,12 @@ describe('dat bench beside a hub with TLS and tokens', () => {
       ['bench', ...tokens, '--devices', '2', '--follow', '1', ...SHORT, ...urls, '--mqtt', '--json'],
       env,
     );
-    expect(jsonLines(fewer.stdout)[0]).toMatchObject({ lost: 0, load: { devices: 2, following: 1 } });
+    // The devices have sent before, and a subscriber over MQTT gets the newest of each first.
+    expect(fewer.code).toBe(0);
+    expect(jsonLines(fewer.stdout)[0]).toMatchObject({
+      ...{ lost: 0, doubled: 0, disordered: 0 },
+      load: { devices: 2, following: 1, wire: 'mqtt-websocket' },
+    });
     const asked = await dat(['bench', ...tokens, '--devices', '4', ...urls], env);
     expect(asked).toMatchObject({ code: 64, stderr: 'dat: --devices 4: tokens with the role device: 3\n' });
     const others = await dat(
