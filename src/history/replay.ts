@@ -1,6 +1,6 @@
 /**
- * Some of a device's kept events, found at one moment and handed out one by one for as long as that takes. What leaves
- * the log before its turn is told as a gap. Any thread; belongs to the reader that made it.
+ * Some of a device's kept events, found at one moment and handed out one by one, however long that takes. Events that
+ * leave the log before their turn are reported as a gap. Any thread; belongs to the reader that made it.
  */
 import type { RecordViews } from '../memory/ring.ts';
 import type { KeptRecords } from './records.ts';
@@ -9,7 +9,7 @@ import type { KeptRecords } from './records.ts';
 export const Step = { End: 0, Event: 1, Gap: 2 } as const;
 export type Step = (typeof Step)[keyof typeof Step];
 
-/** Where a device's row names its newest message and status: there a record is that was carried forward. */
+/** The columns that name a device's newest message and status: they lead to records that were carried forward. */
 export interface Names {
   readonly messageAt: Float64Array;
   readonly statusAt: Float64Array;
@@ -18,15 +18,15 @@ export interface Names {
 /** What a walk found, oldest first. */
 export interface Found {
   /**
-   * By event four cells: its position, its seq, the seq from which on a gap is not to be told before it, and that from
-   * which on nothing is missing before it.
+   * Four cells per event: its position, its seq, the seq from which no gap must be reported before it, and the seq from
+   * which nothing is missing before it.
    */
   readonly events: number[];
-  /** The seq from which on nothing is missing up to the last that is asked for. */
+  /** The seq from which nothing is missing up to the last one asked for. */
   readonly endAfter: number;
   /**
-   * The seq up to which the receiver has everything. Undefined when it has nothing: then only what was found and is lost
-   * later is a gap.
+   * The seq up to which the receiver has everything. Undefined if it has nothing: then only events that were found and
+   * are lost later make a gap.
    */
   readonly since: number | undefined;
 }
@@ -35,11 +35,13 @@ export interface Found {
 const FOUND_CELLS = 4;
 
 export class Replay {
-  /** Whether everything after the seq that was asked for was there when the replay was made. */
+  /** Whether everything after the requested seq was there when the replay was made. */
   readonly recovered: boolean;
   /** Of the event that `next` found. */
   seq = 0;
-  /** From which seq on nothing is missing before that event: those between took numbers, and are not kept by anybody. */
+  /**
+   * The seq from which nothing is missing before that event: the numbers between belong to events that are never kept.
+   */
   wholeAfter = 0;
   /** First and last seq of the gap that `next` found. */
   from = 0;
@@ -50,9 +52,9 @@ export class Replay {
   readonly #generation: number;
   readonly #found: Found;
   #next = 0;
-  /** Events, pongs and gaps up to here are dealt with. */
+  /** Events, pongs and gaps up to here are done. */
   #covered: number;
-  /** Seq of the last event that was lost and is not told yet. */
+  /** Seq of the last event that was lost and is not reported yet. */
   #lost = 0;
 
   constructor(
@@ -81,17 +83,17 @@ export class Replay {
     return this.count - this.#next / FOUND_CELLS;
   }
 
-  /** The event record that `next` found last, at offset 0: to be used before the reader is used again. */
+  /** The event record that `next` found last, at offset 0. Use it before you use the reader again. */
   get views(): RecordViews {
     return this.#records.copied;
   }
 
-  /** Goes on by one. After an event, `views` and `seq` hold it; after a gap, `from` and `to`. */
+  /** Advances by one. After an event, `views` and `seq` hold it; after a gap, `from` and `to` do. */
   next(): Step {
     const { events, endAfter } = this.#found;
     while (this.#next < events.length) {
       const [index, seq, after] = [this.#next, events[this.#next + 1]!, events[this.#next + 2]!];
-      // Before a gap is told: whether this event belongs to it.
+      // Before a gap is reported: whether this event belongs to it.
       if (this.#isMissing(after) && this.#isThere(index)) return this.#gap(after);
       if (!this.#isMissing(after) && this.#records.copy(events[index]!)) {
         this.#next += FOUND_CELLS;
@@ -127,7 +129,7 @@ export class Replay {
     this.#lost = Math.max(this.#lost, seq);
   }
 
-  /** @param after seq from which on nothing is missing */
+  /** @param after seq from which nothing is missing */
   #isMissing(after: number): boolean {
     return after > this.#covered || this.#lost > this.#covered;
   }

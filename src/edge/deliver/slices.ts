@@ -1,7 +1,7 @@
 /**
- * Sends sessions what one request of theirs may have promised a hundred thousand times: a slice at a time, so that
- * nobody else on the thread waits for it. A session whose slice is over goes on when the thread has seen to its sockets,
- * one that has to wait for its peer when that has read. Sessions take turns.
+ * Sends long results, such as a hundred thousand replays for one request, in slices, so that nobody else on the thread
+ * waits. A session whose slice is over continues when the thread has handled its sockets. A session that waits for its
+ * peer continues when the peer has read. Sessions take turns.
  */
 import type { Clock } from '../../clock.ts';
 import { POLL_MS_MAX } from '../../limits.ts';
@@ -19,10 +19,10 @@ export const Slice = {
 } as const;
 export type Slice = (typeof Slice)[keyof typeof Slice];
 
-/** Steps, and bytes that they have sent, after which a session is to ask whether it may go on. */
+/** Steps, and bytes sent by them, after which a session must ask whether it may continue. */
 export const STEPS_PER_LOOK = 50;
 export const BYTES_PER_LOOK = 32 * 1024;
-/** Time between two looks at peers that are to read first, ms. */
+/** Time between two checks of peers that must read first, ms. */
 const LOOK_MS = 20;
 
 export interface SlicesDeps {
@@ -35,22 +35,22 @@ export interface SlicesDeps {
 export class Slices {
   readonly #deps: SlicesDeps;
   readonly #send: (session: SubscriberSession) => Slice;
-  /** Whose slice was over. As below, who had a slice last is behind the others. */
+  /** Sessions whose slice was over. Here and below, the one that had the last slice is behind the others. */
   readonly #ready = new Set<SubscriberSession>();
   readonly #blocked = new Set<SubscriberSession>();
-  /** Hub clock, ms: when the slice under way is over. */
+  /** Hub clock, ms: when the current slice is over. */
   #untilMs = 0;
   #turn: NodeJS.Immediate | undefined;
   #look: NodeJS.Timeout | undefined;
 
-  /** @param send sends a session as much as `look` lets it; it may have nothing to send */
+  /** @param send sends a session as much as `look` allows; it may have nothing to send */
   constructor(deps: SlicesDeps, send: (session: SubscriberSession) => Slice) {
     this.#deps = deps;
     this.#send = send;
   }
 
   /**
-   * Whether the session may be sent more in the slice under way.
+   * Whether the session may be sent more in the current slice.
    * @param sent events since the last look, which it pays for now
    * @returns `through`: it may
    */
@@ -64,7 +64,7 @@ export class Slices {
 
   /** One slice of this session, now. */
   run(session: SubscriberSession): void {
-    this.#ready.add(session); // keeps its turn, should the thread stand still until the slice is over
+    this.#ready.add(session); // keeps its turn, in case the thread stalls until the slice is over
     this.#share([session]);
   }
 
@@ -73,17 +73,17 @@ export class Slices {
     this.#blocked.delete(session);
   }
 
-  /** One slice of all together, of whoever can be sent anything. */
+  /** One slice for all sessions together that can be sent anything. */
   tick(): void {
     this.#share([...this.#ready, ...this.#blocked]);
   }
 
-  /** Whether the slice under way has taken its time. */
+  /** Whether the current slice is over. */
   get #isOver(): boolean {
     return this.#deps.clock.now() >= this.#untilMs;
   }
 
-  /** The sessions share one slice. Who finds its time over keeps its turn. */
+  /** The sessions share one slice. A session that finds it over keeps its turn. */
   #share(sessions: Iterable<SubscriberSession>): void {
     this.#untilMs = this.#deps.clock.now() + POLL_MS_MAX;
     for (const session of sessions) {

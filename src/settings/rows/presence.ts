@@ -1,4 +1,4 @@
-/** Settings of the group Presence: after which silence who counts as what. */
+/** Settings of the group Presence: how long a silence makes a peer inactive, stale, offline or removed. */
 import { oneOf, wholeNumber } from '../kinds.ts';
 import { row, spanMs, spanMsOrZero } from '../row.ts';
 
