@@ -104,7 +104,7 @@ export function adminDeps(base: HubBase, started: Started, parts: AdminParts): A
       if (progress.isDraining) return 'draining';
       if (!progress.isJoined) return 'the hub is joining its cluster';
       const isAway = Atomics.load(ownerAway, 0) === 1;
-      return isAway ? 'the owner thread is being started anew' : (health.reason ?? overload.reason);
+      return isAway ? 'the owner thread is being restarted' : (health.reason ?? overload.reason);
     },
     notAlive: () => health.deadReason,
     lateSeconds: (thread) => health.lateSeconds(thread),

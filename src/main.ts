@@ -95,7 +95,7 @@ function endingOf(settings: Settings, logger: Logger, hub: () => Promise<Hub>, e
   };
   const drain = async (): Promise<void> => {
     isEnding = true;
-    ending.abort(new Error('the process is to end'));
+    ending.abort(new Error('the process is ending'));
     // Also keeps the process here: an event loop that runs empty would end it with 0.
     let limit = setTimeout(tooLate, endMsMax(settings));
     const drained = await hub().then(

@@ -50,7 +50,7 @@ const columns = [
   { name: 'Round trip', title: 'From the node that you look at', isNumber: true },
   { name: 'Events sent', title: 'To other nodes, once per node, since it started', isNumber: true },
   { name: 'Events received', title: 'From other nodes, since it started', isNumber: true },
-  { name: 'Gaps', title: 'Holes in what came from other nodes, told to its subscribers', isNumber: true },
+  { name: 'Gaps', title: 'Missing events from other nodes, reported to its subscribers', isNumber: true },
 ];
 
 function NodeRow({ node, asked, now }: { node: ClusterNode; asked: string; now: number }) {

@@ -50,7 +50,7 @@ export function Follow({ route, startedAt, go }: FollowProps) {
         <p class="note muted">
           Enter a filter to see its devices: an id, a prefix followed by <code>*</code> such as{' '}
           <code>site-a.*</code>, or <code>*</code> for all. A filter matches devices that have ever connected.
-          The address of this page keeps it.
+          You can bookmark the page: its address has the filter.
         </p>
       ) : (
         <Matches route={route} startedAt={startedAt} go={go} />

@@ -43,7 +43,7 @@ const threadColumns = [
   {
     name: 'Event loop delay',
     title:
-      'Longest in the last second. Of the owner, which has no event loop: the longest pass over its rings',
+      'Longest in the last second. For the owner, which has no event loop: the longest pass over its rings',
     isNumber: true,
   },
   { name: 'Connections', isNumber: true },
@@ -142,7 +142,7 @@ function Slow({ figures: { slow, sendQueues, slowCloses } }: { figures: LiveFigu
 
 const slowColumns = [
   { name: 'Subscriber' },
-  { name: 'Queue', title: 'Bytes that wait to be sent to it', isNumber: true },
+  { name: 'Queue', title: 'Bytes waiting to be sent to it', isNumber: true },
   { name: 'Slow for', isNumber: true },
 ];
 

@@ -1,4 +1,4 @@
-/** What an operator is asked before something is done to a peer: what will happen, in words. */
+/** The questions that an operator confirms before an action on a peer; each says what will happen. */
 import { changeRow, removeRow, terminate } from './api.ts';
 import type { Question } from './confirm.tsx';
 import { kick, setVip } from './subscribers-api.ts';
@@ -8,20 +8,20 @@ export function pairQuestions(device: string, subscriber: string) {
   return {
     allow: {
       title: `Allow ${subscriber}?`,
-      text: `It may subscribe to ${device}, whatever the access rules and the default say. A denial is lifted.`,
+      text: `It may subscribe to ${device}, even if an access rule or the default denies it. This also lifts a denial.`,
       action: 'Allow',
       run: () => changeRow(device, subscriber, { status: 'allow' }),
     },
     deny: {
       title: `Deny ${subscriber}?`,
-      text: `It gets no more events of ${device} and a notice that says so. It cannot subscribe again until you allow it.`,
+      text: `It gets a notice and no more events of ${device}. It cannot subscribe again until you allow it.`,
       action: 'Deny',
       isDangerous: true,
       run: () => changeRow(device, subscriber, { status: 'deny' }),
     },
     pause: {
       title: `Pause ${subscriber}?`,
-      text: `It gets no events of ${device} until it or you resume the subscription, and a notice that says so.`,
+      text: `It gets a notice, and no events of ${device} until it or an operator resumes the subscription.`,
       action: 'Pause',
       run: () => changeRow(device, subscriber, { status: 'inactive' }),
     },
@@ -33,7 +33,7 @@ export function pairQuestions(device: string, subscriber: string) {
     },
     remove: {
       title: `Remove ${subscriber} from ${device}?`,
-      text: 'Its subscription is removed, with whatever an operator set for it, and it gets a notice. It may subscribe again if the access rules let it.',
+      text: 'Its subscription and anything that an operator set for it are removed, and it gets a notice. It may subscribe again if the access rules allow it.',
       action: 'Remove',
       isDangerous: true,
       run: () => removeRow(device, subscriber),
@@ -42,20 +42,20 @@ export function pairQuestions(device: string, subscriber: string) {
 }
 
 const KICKED =
-  'Its connection is closed with code 4005, which tells it not to come back by itself. Its subscriptions are removed.';
+  'Its connection is closed with code 4005, which tells it not to reconnect. Its subscriptions are removed.';
 
 /** Of one subscriber, for all devices that it follows. */
 export function subscriberQuestions(subscriber: string) {
   return {
     vip: {
       title: `Make ${subscriber} a vip?`,
-      text: 'The hub sends to it before others, for all devices that it follows.',
+      text: 'The hub sends it events before other subscribers, for all devices that it follows.',
       action: 'Make vip',
       run: () => setVip(subscriber, true),
     },
     noVip: {
       title: `Stop treating ${subscriber} as a vip?`,
-      text: 'The hub sends to vips before it, unless its token makes it one.',
+      text: 'It no longer gets events before others, unless its token makes it a vip.',
       action: 'Remove vip',
       run: () => setVip(subscriber, false),
     },
@@ -79,7 +79,7 @@ export function subscriberQuestions(subscriber: string) {
 export function terminateQuestion(device: string): Question {
   return {
     title: `Terminate ${device}?`,
-    text: 'Its connection is closed with code 4009, which tells it not to reconnect. Its subscribers get a notice. The device and all its subscriptions are removed, with whatever operators set for them.',
+    text: 'Its connection is closed with code 4009, which tells it not to reconnect. Its subscribers get a notice. The device is removed, with all its subscriptions and everything that operators set for them.',
     action: 'Terminate',
     isDangerous: true,
     run: () => terminate(device),

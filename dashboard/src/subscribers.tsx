@@ -94,7 +94,7 @@ const columns = [
   { name: 'Encoding' },
   { name: 'Connected' },
   { name: 'Last seen', isMinor: true },
-  { name: 'Queue', title: 'Bytes that wait to be sent to it', isNumber: true },
+  { name: 'Queue', title: 'Bytes waiting to be sent to it', isNumber: true },
   { name: 'Active', title: 'Subscriptions that deliver', isNumber: true },
   {
     name: 'Inactive',

@@ -1,4 +1,4 @@
-/** Asks for the operator's token where the hub wants one. */
+/** Asks for the operator's token if the hub requires one. */
 import { useEffect, useRef, useState } from 'preact/hooks';
 import { storedToken } from './token.ts';
 
@@ -33,7 +33,7 @@ export function TokenPrompt({ reason, give }: { reason: string; give: (token: st
             onInput={(event) => setToken(event.currentTarget.value)}
           />
         </label>
-        <p class="muted">It is kept until you close this tab, and sent to this hub only.</p>
+        <p class="muted">It is kept until you close this tab, and is sent only to this hub.</p>
         <div class="buttons">
           <button type="submit" class="primary">
             Continue

@@ -182,7 +182,7 @@ export class Admission {
       return this.#refuseForNow('address_connections', 429, message);
     }
     if (!this.state.hasRoom()) {
-      return this.#refuseForNow('capacity', 503, 'the hub has as many connections as it may');
+      return this.#refuseForNow('capacity', 503, 'the hub is at its connection limit');
     }
     return undefined;
   }

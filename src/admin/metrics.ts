@@ -151,7 +151,7 @@ function historyFamilies({ history }: Figures): string[] {
     ),
     counter(
       'dat_history_evicted_total',
-      'Newest messages and statuses of devices that did not stay, as more was kept than half of the memory.',
+      'Newest messages and statuses of devices that were dropped, because they filled more than half of the memory.',
       history.evicted,
     ),
   ];
@@ -184,10 +184,10 @@ const linkCounters = {
   ],
   eventsRefused: [
     'events_refused',
-    'Events from other nodes that found the way to the owner full; subscribers get a gap.',
+    'Events from other nodes refused because the ring to the owner was full; subscribers get a gap.',
   ],
   eventsRepeated: ['events_repeated', 'Events from other nodes that were here already, and dropped.'],
-  gaps: ['gaps', 'Holes in the numbering of devices of other nodes that subscribers were told of.'],
+  gaps: ['gaps', 'Gaps in the events of devices of other nodes, as reported to subscribers.'],
   batchesSent: ['batches_sent', 'Batches sent to other nodes.'],
   batchesReceived: ['batches_received', 'Batches received from other nodes.'],
   bytesSent: ['bytes_sent', 'Bytes sent to other nodes.'],
@@ -223,7 +223,7 @@ function clusterFamilies({ cluster }: Figures): string[] {
   return [
     one('nodes', 'Nodes of the cluster that are alive, this one included.', nodes),
     one('connected', '1 while this node and the others can hear each other.', connected ? 1 : 0),
-    one('round_trip_seconds', 'To the node that is farthest away and back.', roundTripMs / 1e3),
+    one('round_trip_seconds', 'Round trip to the farthest node.', roundTripMs / 1e3),
     ...counters,
   ];
 }

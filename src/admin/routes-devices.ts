@@ -155,7 +155,7 @@ async function listDevices(deps: AdminDeps, query: DevicesQuery, ofCluster: bool
   const { home, known } = deps.presence.devices.rows;
   const wanted = query.state === undefined ? undefined : DeviceState[query.state];
   const from = query.cursor === undefined ? 0 : decodeCursor(query.cursor);
-  if (from < 0) throw new AdminError('bad_request', 'the cursor is of a list over all nodes');
+  if (from < 0) throw new AdminError('bad_request', 'the cursor belongs to a list over all nodes');
   const search = query.search?.toLowerCase() ?? '';
   const needle = Buffer.from(search);
   const passes = (state: number, slot: number): boolean => {

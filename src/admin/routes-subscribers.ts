@@ -198,7 +198,7 @@ type SubscribersQuery = z.infer<typeof subscribersQuery>;
 /** A page of this node. @param ofCluster who is only known by what operators set is not here, as on every other node */
 async function listSubscribers(deps: AdminDeps, query: SubscribersQuery, ofCluster: boolean) {
   const from = query.cursor === undefined ? 0 : decodeCursor(query.cursor);
-  if (from < 0) throw new AdminError('bad_request', 'the cursor is of a list over all nodes');
+  if (from < 0) throw new AdminError('bad_request', 'the cursor belongs to a list over all nodes');
   const search = query.search?.toLowerCase() ?? '';
   const needle = Buffer.from(search);
   const { slots, next } = await collectPage(from, query.limit, (start, limit) =>
@@ -225,7 +225,7 @@ async function listRows(
 ) {
   const { slot } = findDevice(deps, device);
   const from = cursor === undefined ? 0 : decodeCursor(cursor);
-  if (from < 0) throw new AdminError('bad_request', 'the cursor is of a list over all nodes');
+  if (from < 0) throw new AdminError('bad_request', 'the cursor belongs to a list over all nodes');
   const { slots, next } = await collectPage(from, limit, (start, most) =>
     deps.presence.subscriptionSlotsOfDevice(slot, start, most),
   );

@@ -279,7 +279,7 @@ export const clusterAnswer = z.object({
         .describe('`in` does all; the others have yet to catch up with the cluster'),
       eventsSent: count.describe('To other nodes, since it started'),
       eventsReceived: count.describe('From other nodes, since it started'),
-      gaps: count.describe('Holes that its subscribers were told of, in what came from other nodes'),
+      gaps: count.describe('Gaps in events from other nodes, as reported to its subscribers'),
       roundTripMs: z
         .number()
         .nullable()

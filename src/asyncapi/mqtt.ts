@@ -70,7 +70,7 @@ export const mqttMessages: Json = {
   },
   mqttInterest: {
     name: 'mqttInterest',
-    summary: 'Whether anybody listens to the device; told to the device itself',
+    summary: 'Whether anybody listens to the device; sent only to the device itself',
     payload: { type: 'string', enum: ['1', '0'] },
   },
 };

@@ -7,7 +7,7 @@ import { CliFailure, Exit } from './failure.ts';
 export function checkFilters(texts: readonly string[]): void {
   for (const text of texts) {
     if (isPattern(text)) continue;
-    const accepted = `an id, or the start of one followed by *; ids are ${ID_ACCEPTED}`;
+    const accepted = `an id, or a prefix followed by *; ids are ${ID_ACCEPTED}`;
     throw new CliFailure(Exit.usage, `${JSON.stringify(text)} is not a device; expected ${accepted}`);
   }
 }

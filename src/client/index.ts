@@ -1,5 +1,5 @@
 /**
- * The client under its old name, `device-aggregator-tunnel/client`. It is the package `device-aggregator-tunnel-client`.
+ * `device-aggregator-tunnel/client`: re-exports the package `device-aggregator-tunnel-client`.
  * @module
  */
 export * from '../../clients/js/src/index.ts';

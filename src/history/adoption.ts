@@ -1,6 +1,7 @@
 /**
- * Takes over a history log that another owner left, whatever it was in the middle of. All that counts is which records
- * are whole and which of them the rows name; every sum follows from these. Owner thread only, before it serves anyone.
+ * Takes over a history log from an owner that died, whatever that was in the middle of. Only two things count: which
+ * records are whole, and which of them the rows name. All sums are derived from these. Owner thread only, before it
+ * serves anyone.
  */
 import { highWater } from '../memory/layout.ts';
 import { DeviceState } from '../presence/lifecycle.ts';
@@ -19,7 +20,7 @@ export interface LogParts {
 }
 
 export interface Adopted {
-  /** False when the records did not hang together: then the log was emptied. */
+  /** False when the records were inconsistent: then the log was emptied. */
   readonly isWhole: boolean;
   readonly events: number;
   /** Size of the largest record, bytes. */
@@ -27,7 +28,7 @@ export interface Adopted {
 }
 
 /**
- * Makes the log whole that another owner left: it may have died between any two stores. Owner thread only.
+ * Repairs the log of another owner, which may have died between any two stores. Owner thread only.
  */
 export function adoptLog(parts: LogParts): Adopted {
   const { devices, laps, kept } = parts;
@@ -42,7 +43,7 @@ export function adoptLog(parts: LogParts): Adopted {
   return { isWhole: records !== undefined, ...(records ?? { events: 0, largest: 0 }) };
 }
 
-/** Walks over all records. @returns undefined when they do not lead from the oldest to the end */
+/** Walks over all records. @returns undefined when they do not form a chain from the oldest to the end */
 function countRecords(parts: LogParts): { events: number; largest: number } | undefined {
   const { history, devices, laps, keptBytesMax } = parts;
   const { records: log, capacity } = history;
@@ -65,11 +66,11 @@ function countRecords(parts: LogParts): { events: number; largest: number } | un
   return position === laps.end ? { events, largest } : undefined;
 }
 
-/** Nothing is kept any more, and of no device's past anything is known. */
+/** Empties the log: nothing is known any more about the past of any device. */
 function emptyLog({ devices, laps }: LogParts): void {
   const { rows } = devices;
   laps.empty();
-  laps.startLap(); // where the laps began may be wrong too
+  laps.startLap(); // the starts of the laps may be wrong too
   rows.keptCount.fill(0, 0, highWater(devices));
   // Stryker disable next-line EqualityOperator: a row that was never used is all zeros
   for (let slot = 0; slot < highWater(devices); slot++) {

@@ -1,6 +1,6 @@
 /**
- * One kept event in the history log: this header, then the event record as the rings carry it, padded to 8 bytes. With
- * the padding a kept event takes at most 31 bytes more than its event record. Nothing else in this folder knows the
+ * One kept event in the history log: this header, then the event record as the rings carry it, padded to 8 bytes.
+ * Including the padding, a kept event takes at most 31 bytes more than its event record. Only this file knows the
  * layout of either.
  *
  *   0           4           8          12             16                20               22         24
@@ -37,7 +37,9 @@ export function unitsOf(position: number): number {
   return (position / KEPT_ALIGNMENT) >>> 0;
 }
 
-/** What `last` tells apart. The hub's own state events are kept, but are no status of the device's. */
+/**
+ * The kinds that `last` distinguishes. The hub's own state events are kept, but do not count as the device's status.
+ */
 export const KeptKind = { other: 0, message: 1, deviceStatus: 2 } as const;
 export type KeptKind = (typeof KeptKind)[keyof typeof KeptKind];
 
@@ -96,7 +98,7 @@ export function writeKeptHead(
   u8[at + KeptField.flags] = 0;
 }
 
-/** Copies a record to where the log goes on. What came before it is gone by now, so the copy points back to nothing. */
+/** Copies a record to the end of the log. The records before it are gone by now, so the copy points back to nothing. */
 export function carryRecord(log: RecordViews, from: number, to: number, position: number): void {
   copyEvent(log, from, log, to, keptSize(log, from));
   log.u32[(to + KeptField.stamp) >> 2] = unitsOf(position);
@@ -124,14 +126,14 @@ export function isOf(log: RecordViews, at: number, slot: number, generation: num
   return keptSlot(log, at) === slot && keptGeneration(log, at) === generation;
 }
 
-/** What a walk needs of a record, read in one go: the bytes may be overwritten meanwhile, which the caller checks. */
+/** What a walk needs from a record, read together. The bytes may be overwritten meanwhile; the caller checks that. */
 export class KeptHead {
   position = 0;
   size = 0;
   /** Position of the device's previous kept event; it may be gone. 0 when there is none. */
   previous = 0;
   seq = 0;
-  /** What is missing between here and this seq were pongs. */
+  /** Numbers that are missing between here and this seq were pongs. */
   after = 0;
   /** Hub clock ms of receipt. */
   received = 0;

@@ -1,5 +1,5 @@
 /**
- * What the devices' rows say of the history log: where each device's newest records are, and how many it has. Keeps
+ * What the devices' rows say about the history log: where each device's newest records are, and how many it has. Keeps
  * the sums that decide how much of the memory is used. Owner thread only.
  *
  * `keptAt` may name a record that is gone; `messageAt` and `statusAt` never do.
@@ -15,7 +15,7 @@ export class KeptRows {
   liveBytes = 0;
   /** Of these, the bytes of those that were carried forward. */
   carriedBytes = 0;
-  /** Events that count as kept: of each device at most `eventsMax`. */
+  /** Events that count as kept: at most `eventsMax` per device. */
   counted = 0;
   readonly #log: RecordViews;
   readonly #laps: Laps;
@@ -34,7 +34,7 @@ export class KeptRows {
     return kind === KeptKind.deviceStatus ? this.rows.statusAt : undefined;
   }
 
-  /** Nothing is kept of the device up to this seq. */
+  /** Nothing of the device is kept up to this seq. */
   begin(slot: number, seq: number): void {
     const { rows } = this;
     rows.keptAt[slot] = 0;
@@ -53,7 +53,7 @@ export class KeptRows {
     rows.keptAt[slot] = 0;
   }
 
-  /** A record was committed. `keptAt` comes last: who sees it sees the rest. */
+  /** A record was committed. `keptAt` is stored last: a reader that sees it sees the rest. */
   enter(slot: number, seq: number, kind: KeptKind, position: number, size: number): void {
     const { rows } = this;
     const names = this.namesOf(kind);
@@ -67,7 +67,7 @@ export class KeptRows {
     rows.keptAt[slot] = position;
   }
 
-  /** An event has its number but no record: what came before it is not what came last. */
+  /** An event has its number but no record: the records before it are not the latest events. */
   enterNone(slot: number, seq: number, kind: KeptKind): void {
     const { rows } = this;
     const names = this.namesOf(kind);
@@ -76,14 +76,14 @@ export class KeptRows {
     rows.keptSeq[slot] = seq;
   }
 
-  /** What the row names is live no more. */
+  /** The record that the row names is no longer live. */
   unname(names: Float64Array, slot: number): void {
     if (names[slot] === 0) return;
     this.#discount(names, slot);
     names[slot] = 0;
   }
 
-  /** What the row names, if anything, is no part of the sums any more. */
+  /** Takes the record that the row names, if any, out of the sums. */
   #discount(names: Float64Array, slot: number): void {
     if (names[slot] === 0) return;
     const at = this.#laps.offset(names[slot]!);
@@ -99,7 +99,7 @@ export class KeptRows {
     if (count > 0 && isOf(this.#log, at, slot, generation[slot]!)) this.#count(slot, count - 1);
   }
 
-  /** Adds up a row that was taken over: what it names must be there. */
+  /** Adds a row that was taken over to the sums; the records that it names must be there. */
   adopt(slot: number, isThere: (position: number) => boolean): void {
     const { rows } = this;
     if (!isThere(rows.keptAt[slot]!)) rows.keptAt[slot] = 0;

@@ -1,6 +1,6 @@
 /**
- * Where the history log's records begin and end, and where in the memory that is: the writing side's own copy of the
- * shared positions. Owner thread only.
+ * Where the history log's records begin and end, as positions and as offsets in the memory: the writing side's own copy
+ * of the shared positions. Owner thread only.
  */
 import { unitsOf } from './kept-event.ts';
 import { Cell, type HistoryMemory, Word } from './memory.ts';
@@ -23,7 +23,7 @@ export class Laps {
     this.read();
   }
 
-  /** Takes the positions from the memory, as another owner may have left them. */
+  /** Reads the positions from the memory, as another owner may have left them. */
   read(): void {
     const { cells, words } = this.#history;
     this.#lap = Atomics.load(words, Word.lap);
@@ -81,7 +81,7 @@ export class Laps {
     Atomics.store(words, Word.end, unitsOf(this.end) | 0);
   }
 
-  /** The row of the last record's device has named it: no owner that takes over is to do that again. */
+  /** The device's row names the last record now, so an owner that takes over need not enter it. */
   entered(): void {
     this.#history.cells[Cell.last] = 0;
   }
@@ -93,7 +93,7 @@ export class Laps {
     this.#isOldestNew = true;
   }
 
-  /** Nothing is kept any more. Positions go on growing. */
+  /** Drops all records. Positions keep growing. */
   empty(): void {
     this.pass(this.used);
   }

@@ -2,9 +2,9 @@
  * The writing side of history: one circular log of all devices' recent events. Owner thread only. An append costs the
  * same however many events and devices there are, and allocates nothing.
  *
- * The oldest records give way to new ones. What must outlive that, each device's newest message and newest status, is
- * carried forward: copied to where the log goes on, as log-structured stores do. A few records are looked at with each
- * append, well before their room is needed, so that no append has to work through the whole log.
+ * The oldest records make room for new ones. Each device's newest message and newest status must survive that, so they
+ * are carried forward: copied to the end of the log, as in log-structured stores. Each append looks at a few records,
+ * well before their room is needed, so that no append has to work through the whole log.
  *
  * Order of stores: the record, then where the log ends, then the device's row. An owner that dies in between leaves a
  * record that no row names; the next one enters it. A record is copied before its row names the copy, and the row
@@ -31,26 +31,26 @@ import { KeptRows } from './kept-rows.ts';
 import { Laps } from './laps.ts';
 import { Cell, type HistoryMemory, keptBytesMax } from './memory.ts';
 
-/** The log is written at least this far before it begins anew: a smaller resident set would save nothing that shows. */
+/** The log is written at least this far before it starts over: a smaller resident set would save next to nothing. */
 const WINDOW_BYTES_MIN = 4 * 1024 * 1024;
-/** The window is at least this many times what is live: three of four records passed are then gone for good. */
+/** The window is at least this many times the live bytes: then three of four records passed are gone for good. */
 const WINDOW_PER_LIVE = 4;
-/** And this many times what counts as kept, so that busy devices do not push out what others may still ask for. */
+/** And this many times the kept events, so that busy devices do not push out the events of others. */
 const WINDOW_PER_KEPT = 2;
-/** And holds this many of the largest record. */
+/** And it has room for this many of the largest record. */
 const WINDOW_RECORDS_MIN = 8;
-/** The cleaner works while less than this part of the window is free. */
+/** The cleaner works while less than this share of the window is free. */
 const FREE_SHARE = 1 / 8;
 /**
- * Bytes looked at per byte appended then. While the log passes half of the memory and finds nothing to free, a
- * sixteenth of it is appended: half of what is free when the cleaner begins.
+ * Bytes that the cleaner then scans per byte appended. While it passes half of the memory without freeing anything, a
+ * sixteenth is appended: half of what was free when it began.
  */
 const CLEAN_RATIO = 8;
-/** More live bytes than this part of the memory are not carried. */
+/** Live bytes beyond this share of the memory are not carried forward. */
 const LIVE_SHARE_MAX = 1 / 2;
 
 export class HistoryLog {
-  /** False when history has no memory: then nothing is kept, and nothing costs anything. */
+  /** False when history has no memory: then nothing is kept, at no cost. */
   readonly isOn: boolean;
   readonly #history: HistoryMemory;
   readonly #log: RecordViews;
@@ -76,12 +76,12 @@ export class HistoryLog {
     this.#keptBytesMax = keptBytesMax(history.capacity);
   }
 
-  /** A device's row is being made: its numbering starts after `seq`, and nothing up to that is kept. */
+  /** A device's row is being created: its numbering starts after `seq`, and nothing up to that is kept. */
   begin(slot: number, seq: number): void {
     if (this.isOn) this.#kept.begin(slot, seq);
   }
 
-  /** The device's numbering goes on elsewhere, or anew: nothing is kept of it up to this seq. */
+  /** The device's numbering goes on elsewhere, or starts anew: nothing of it is kept up to this seq. */
   restart(slot: number, seq: number): void {
     if (!this.isOn) return;
     this.#laps.entered(); // the next owner does not enter an event of the numbering before as one of this
@@ -96,8 +96,8 @@ export class HistoryLog {
   }
 
   /**
-   * Whether an event that nobody listens to takes a number: with history, when it is kept; without, when a subscriber
-   * may come back that is to see the hole.
+   * Whether an event that nobody listens to takes a number: with history, if it is kept; without history, if a
+   * subscriber may come back that must see the hole.
    */
   takesNumber(type: number, isAwaited: boolean): boolean {
     return this.isOn ? type !== EventType.pong : isAwaited;
@@ -111,8 +111,8 @@ export class HistoryLog {
   }
 
   /**
-   * Keeps an event. The caller stores the device's `seq` after this, so that no number is taken by an event that
-   * history knows nothing of.
+   * Keeps an event. The caller stores the device's `seq` after this, so that history knows every event that has a
+   * number.
    * @param seq of the event, above that of the device's last one
    * @param from where the event record is: at `offset`, `bytes` long without its ack id
    * @returns false when it is not kept: history is off, the event is a pong, or it is too large (then counted)
@@ -153,7 +153,7 @@ export class HistoryLog {
 
   /**
    * Cleans ahead while there is nothing else to do.
-   * @param limit records to look at, at most
+   * @param limit the most records to look at
    * @returns how many were looked at; 0 when enough is free
    */
   clean(limit: number): number {
@@ -169,8 +169,8 @@ export class HistoryLog {
   }
 
   /**
-   * Takes over a log that another owner left. Once the presence table is adopted, and before anything else.
-   * @returns false when the log did not hang together; then nothing is kept of what was in it
+   * Takes over the log of another owner. Call it once the presence table is adopted, before anything else.
+   * @returns false when the log was inconsistent; then all of it was dropped
    */
   adopt(): boolean {
     if (!this.isOn) return true;
@@ -187,7 +187,7 @@ export class HistoryLog {
     return isWhole;
   }
 
-  /** How far the memory is written before the log begins anew, bytes. */
+  /** How far the memory is written before the log starts over, bytes. */
   #window(): number {
     const { liveBytes, counted } = this.#kept;
     const mean = this.#events === 0 ? 0 : this.#laps.used / this.#events;
@@ -201,8 +201,8 @@ export class HistoryLog {
   }
 
   /**
-   * Makes room for a record where the log ends, and behind it for two of the largest: one that has to be carried before
-   * there is room again, and what stays unused at the end of a lap.
+   * Makes room for a record at the end of the log, and behind it for two of the largest: one that may have to be
+   * carried before there is room again, and one for the unused end of a lap.
    */
   #makeRoom(size: number): void {
     const laps = this.#laps;
@@ -242,8 +242,8 @@ export class HistoryLog {
   }
 
   /**
-   * Whether a live record is carried forward. While more is live than may be, those go first that were carried before:
-   * their devices have sent nothing newer for longest.
+   * Whether a live record is carried forward. While too much is live, records that were carried before are dropped
+   * first: their devices have been quiet for longest.
    */
   #mayStay(at: number): boolean {
     const excess = this.#kept.liveBytes - this.#history.capacity * LIVE_SHARE_MAX;

@@ -4,9 +4,9 @@
  *   | for readers | where it ends | figures | records ................................................... |
  *   0             128             256       384
  *
- * A position counts the bytes of all records ever written; it only grows. The log is written in laps, each from the
- * start of the memory, and a lap may end early: a record's offset is its position less that of its lap's start. What
- * is kept is in the lap being written and, above the place it has reached, in the lap before.
+ * A position is the number of bytes of all records ever written, so it only grows. The log is written in laps, each
+ * from the start of the memory, and a lap may end early: a record's offset is its position minus that of its lap's
+ * start. The kept records are in the current lap and, above the place that it has reached, in the previous one.
  */
 import { type RecordViews, recordViews } from '../memory/ring.ts';
 import { KEPT_ALIGNMENT, unitsOf } from './kept-event.ts';
@@ -39,15 +39,15 @@ export const Word = {
 export const HISTORY_BYTES_MIN = 64 * 1024;
 /** Offsets are shifted as 32-bit integers. */
 export const HISTORY_BYTES_MAX = 2 ** 31;
-/** There is always room to carry a record forward: the largest is this part of the memory. */
+/** The largest record is this share of the memory, so there is always room to carry one forward. */
 const RECORDS_PER_LOG_MIN = 16;
 
-/** Size of the largest record that a log of this capacity takes, bytes. */
+/** Size of the largest record that a log of this capacity accepts, bytes. */
 export function keptBytesMax(capacity: number): number {
   return Math.floor(capacity / RECORDS_PER_LOG_MIN);
 }
 
-/** Position of the first record ever: 0 names none. */
+/** Position of the very first record: 0 stands for no record. */
 const FIRST_POSITION = KEPT_ALIGNMENT;
 
 export interface HistoryMemory {
@@ -76,7 +76,7 @@ export function createHistory(bytes: number): SharedArrayBuffer {
   return memory;
 }
 
-/** @throws TypeError when the memory is no history log */
+/** @throws TypeError when the memory is not a history log */
 export function attachHistory(memory: SharedArrayBuffer): HistoryMemory {
   const words = new Int32Array(memory, 0, RECORDS_OFFSET / 4);
   if (words[Word.magic] !== MAGIC) throw new TypeError('this memory holds no history log');
@@ -91,7 +91,7 @@ export function attachHistory(memory: SharedArrayBuffer): HistoryMemory {
 /** Figures for metrics. */
 export interface HistoryUsage {
   readonly capacityBytes: number;
-  /** Bytes of the memory that are written at present: it grows with what is live and with what is to be kept. */
+  /** Bytes of the memory in use now: grows with the live and the kept records. */
   readonly windowBytes: number;
   /** Bytes of all records in the log. */
   readonly usedBytes: number;
@@ -99,11 +99,11 @@ export interface HistoryUsage {
   readonly liveBytes: number;
   /** Records in the log. */
   readonly events: number;
-  /** Newest messages and statuses that did not stay, so far: more was live than half of the memory, or one was too large. */
+  /** Newest messages and statuses dropped so far: more than half of the memory was live, or one was too large. */
   readonly evicted: number;
 }
 
-/** Any thread; each figure for itself is right. */
+/** Any thread. Each figure is right by itself; together they are not of one moment. */
 export function historyUsage({ capacity, cells }: HistoryMemory): HistoryUsage {
   return {
     capacityBytes: capacity,

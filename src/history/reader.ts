@@ -2,8 +2,8 @@
  * The reading side of history, on any thread: finds a device's kept events through its row and follows them back. A
  * replay costs the owner nothing.
  *
- * Kept are a device's newest `eventsMax` events that are at most `ttlMs` old, as far as the log reaches back, and its
- * newest message and newest status whatever their age. Pongs are not kept; those that took a number are passed over.
+ * The log keeps a device's newest `eventsMax` events that are at most `ttlMs` old, as far as it reaches back, and the
+ * newest message and newest status whatever their age. Pongs are not kept; those that took a number are skipped.
  */
 import type { Clock } from '../clock.ts';
 import type { DeviceSlab } from '../presence/table.ts';
@@ -16,20 +16,20 @@ import { FOUND_CELLS, Replay } from './replay.ts';
 export interface KeptLimits {
   /** Events that count as kept, per device. */
   readonly eventsMax: number;
-  /** Age up to which they do, ms. */
+  /** Age up to which events count as kept, ms. */
   readonly ttlMs: number;
 }
 
-/** A device as of the moment that an answer speaks of. */
+/** A device at the moment of an answer. */
 export interface DeviceAsOf {
   readonly slot: number;
-  /** Of the slot: one that was freed since holds none of the device's events. */
+  /** Generation of the slot: one that was freed since has none of the device's events. */
   readonly generation: number;
   /** The device's last seq at that moment; events after it are not for this replay. */
   readonly seq: number;
 }
 
-/** Times that a cell is read again because the owner changed it: each change is an append of the same device. */
+/** How often a cell is read again because the owner changed it: each change is an append of the same device. */
 const READ_TRIES_MAX = 1000;
 
 /** What is looked for. */
@@ -82,7 +82,7 @@ export class HistoryReader {
     return this.#newestOfEach(device, types, this.#limits.eventsMax);
   }
 
-  /** As `last`, but nothing of a kind of which there is an event after the device's seq. */
+  /** Like `last`, but without kinds that have an event after the device's seq. */
   lastUnlessNewer(device: DeviceAsOf, types: number): Replay {
     return this.#newestOfEach(device, types, 1);
   }
@@ -105,8 +105,8 @@ export class HistoryReader {
   }
 
   /**
-   * All events after a seq, oldest first, with a gap for each that is not kept any more. With a seq above the device's
-   * own, whose events those were nobody knows: then all that is kept, and it is not recovered.
+   * All events after a seq, oldest first, with gaps for those that are no longer kept. If the seq is above the device's
+   * own, nobody knows which numbering it belongs to: then everything that is kept, and not recovered.
    * @param walked what a walk for the same has found before
    */
   since(device: DeviceAsOf, seq: number, types = ALL_TYPES, walked?: Walked): Replay {
@@ -118,7 +118,7 @@ export class HistoryReader {
     return this.#replaySince(device, seq);
   }
 
-  /** Walks ahead of a replay, which then has little left to walk. @returns undefined: the device has no event in the log */
+  /** Walks ahead of a replay, so that little is left to walk. @returns undefined: the device has no event in the log */
   walk(device: Omit<DeviceAsOf, 'seq'>, wanted: Wanted): Walked | undefined {
     const newestAt = this.#walkBack({ ...device, seq: Number.POSITIVE_INFINITY }, wanted);
     if (newestAt === undefined) return undefined;
@@ -128,7 +128,7 @@ export class HistoryReader {
     };
   }
 
-  /** The newest `count` events before a seq, oldest first: a page for who reads backwards. */
+  /** The newest `count` events before a seq, oldest first: a page when reading backwards. */
   before(device: DeviceAsOf, seq: number, count: number, types = ALL_TYPES): Replay {
     return this.newest({ ...device, seq: Math.min(device.seq, seq - 1) }, count, types);
   }
@@ -195,8 +195,7 @@ export class HistoryReader {
   }
 
   /**
-   * Looks at the device's newest record, and notes up to which seq there were events at all: beyond it there were only
-   * pongs.
+   * Looks at the device's newest record, and notes the seq of its last kept event: beyond it there were only pongs.
    * @returns false when it is not in the log
    */
   #lookAtNewest({ slot, generation, seq }: DeviceAsOf): boolean {
@@ -212,7 +211,7 @@ export class HistoryReader {
       const isGone = records.isGone(position);
       const newest = keptSeq[slot]!;
       if (Atomics.load(generations, slot) !== generation) return false;
-      if (!isGone || keptAt[slot] !== position) continue; // it was carried forward, or another came
+      if (!isGone || keptAt[slot] !== position) continue; // it was carried forward, or a newer one came
       this.#endAfter = Math.min(newest, seq);
       return false;
     }
@@ -263,18 +262,18 @@ export class HistoryReader {
         this.#add();
         return;
       }
-      // A newer one has come since: the one before it is looked for.
+      // A newer one has come since, so look for the one before it.
       if (!this.#records.look(head.previous, slot, generation)) return;
     }
   }
 
-  /** The record in hand is one of those that were looked for. */
+  /** The current record is one of those that were looked for. */
   #add(): void {
     const { position, seq, after } = this.#records.head;
     this.#events.push(position, seq, after);
   }
 
-  /** The record in hand was not looked for, and so is not missing either. */
+  /** The current record was not looked for, so it does not count as missing. */
   #passOver(after: number): void {
     if (this.#events.length === 0) this.#endAfter = after;
     else this.#events[this.#events.length - 1] = after;
@@ -302,14 +301,14 @@ export class HistoryReader {
     return new Replay(this.#records, this.#rows, device, found, this.#isComplete(since));
   }
 
-  /** What was found and nothing else: a gap is told only for what is lost from now on. */
+  /** Only what was found: gaps are reported only for events that are lost from now on. */
   #replayFound(device: DeviceAsOf, recovered = true): Replay {
     const found = { events: this.#events, endAfter: 0, since: undefined };
     return new Replay(this.#records, this.#rows, device, found, recovered);
   }
 }
 
-/** Of the kinds that are kept, all but messages and the device's statuses are the hub's own statuses. */
+/** Apart from messages and the device's statuses, only the hub's own statuses are kept. */
 function isOfTypes({ type, kind }: { type: number; kind: KeptKind }, types: number): boolean {
   return (types & typeBit(type, kind === KeptKind.other)) !== 0;
 }

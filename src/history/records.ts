@@ -1,6 +1,6 @@
 /**
- * Reads single records of the history log while the owner writes it. Any thread, without a lock: a record that was read
- * counts only if what the owner may overwrite still lies before it.
+ * Reads single records of the history log while the owner writes it. Any thread, without a lock: a record counts only
+ * if, after the read, the part that the owner may overwrite still ends before it.
  */
 import { type RecordViews, recordViews } from '../memory/ring.ts';
 import { copyEventOut, eventRoom, isAtPosition, isOf, KeptHead, keptSize, unitsOf } from './kept-event.ts';
@@ -30,11 +30,11 @@ export class KeptRecords {
 
   /** Whether the record that was at this position, if any, has left the log. */
   isGone(position: number): boolean {
-    // The cell is exact however long ago the position was good; the word is never behind what is overwritten.
+    // The cell is exact, however old the position; the word is always stored before anything is overwritten.
     return position < this.#history.cells[Cell.oldest]! || !this.#isWhole(position);
   }
 
-  /** Reads what stands at a position into `head`. @returns whether it is a whole record of this device */
+  /** Reads the record at a position into `head`. @returns whether it is a whole record of this device */
   look(position: number, slot: number, generation: number): boolean {
     const at = this.#find(position);
     if (at < 0 || !isOf(this.#log, at, slot, generation)) return false;
@@ -42,7 +42,7 @@ export class KeptRecords {
     return this.#isWhole(position);
   }
 
-  /** Copies the event record at a position that `look` found good. @returns false when it has left the log */
+  /** Copies the event record at a position that `look` accepted. @returns false when it has left the log */
   copy(position: number): boolean {
     const at = this.#find(position);
     if (at < 0) return false;
@@ -57,7 +57,7 @@ export class KeptRecords {
   #find(position: number): number {
     const { cells, words, capacity } = this.#history;
     if (!(position >= cells[Cell.oldest]!)) return -1;
-    // A row on another core may be seen before its record is: it will be seen a moment later.
+    // A row may become visible on another core before its record does, which follows a moment later.
     if (((Atomics.load(words, Word.end) - unitsOf(position)) | 0) <= 0) return -1;
     const lap = Atomics.load(words, Word.lap);
     const start = cells[Cell.lapStart + (lap & 1)]!;
@@ -65,9 +65,9 @@ export class KeptRecords {
     return at >= 0 && at < capacity && isAtPosition(this.#log, at, position) ? at : -1;
   }
 
-  /** Whether all that was read of the record so far was the record. */
+  /** Whether everything read so far really was the record. */
   #isWhole(position: number): boolean {
-    Atomics.add(this.#fence, 0, 0); // what was read before must not be read after the word
+    Atomics.add(this.#fence, 0, 0); // the reads above must not move behind the read of the word
     return ((unitsOf(position) - Atomics.load(this.#history.words, Word.oldest)) | 0) >= 0;
   }
 }

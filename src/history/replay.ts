@@ -1,6 +1,6 @@
 /**
- * Some of a device's kept events, found at one moment and handed out one by one for as long as that takes. What leaves
- * the log before its turn is told as a gap. Any thread; belongs to the reader that made it.
+ * Some of a device's kept events, found at one moment and handed out one by one, however long that takes. Events that
+ * leave the log before their turn are reported as a gap. Any thread; belongs to the reader that made it.
  */
 import type { RecordViews } from '../memory/ring.ts';
 import type { KeptRecords } from './records.ts';
@@ -9,7 +9,7 @@ import type { KeptRecords } from './records.ts';
 export const Step = { End: 0, Event: 1, Gap: 2 } as const;
 export type Step = (typeof Step)[keyof typeof Step];
 
-/** Where a device's row names its newest message and status: there a record is that was carried forward. */
+/** The columns that name a device's newest message and status: they lead to records that were carried forward. */
 export interface Names {
   readonly messageAt: Float64Array;
   readonly statusAt: Float64Array;
@@ -19,11 +19,11 @@ export interface Names {
 export interface Found {
   /** By event, newest first, three cells: its position, its seq, and the seq from which on nothing is missing before it. */
   readonly events: number[];
-  /** The seq from which on nothing is missing up to the last that is asked for. */
+  /** The seq from which nothing is missing up to the last one asked for. */
   readonly endAfter: number;
   /**
-   * The seq up to which the receiver has everything. Undefined when it has nothing: then only what was found and is lost
-   * later is a gap.
+   * The seq up to which the receiver has everything. Undefined if it has nothing: then only events that were found and
+   * are lost later make a gap.
    */
   readonly since: number | undefined;
 }
@@ -32,11 +32,13 @@ export interface Found {
 export const FOUND_CELLS = 3;
 
 export class Replay {
-  /** Whether everything after the seq that was asked for was there when the replay was made. */
+  /** Whether everything after the requested seq was there when the replay was made. */
   readonly recovered: boolean;
   /** Of the event that `next` found. */
   seq = 0;
-  /** From which seq on nothing is missing before that event: those between took numbers, and are not kept by anybody. */
+  /**
+   * The seq from which nothing is missing before that event: the numbers between belong to events that are never kept.
+   */
   wholeAfter = 0;
   /** First and last seq of the gap that `next` found. */
   from = 0;
@@ -50,7 +52,7 @@ export class Replay {
   #next: number;
   /** Events, pongs and gaps up to here are dealt with. */
   #covered: number;
-  /** Seq of the last event that was lost and is not told yet. */
+  /** Seq of the last event that was lost and is not reported yet. */
   #lost = 0;
 
   constructor(
@@ -80,12 +82,12 @@ export class Replay {
     return this.#next / FOUND_CELLS + 1;
   }
 
-  /** The event record that `next` found last, at offset 0: to be used before the reader is used again. */
+  /** The event record that `next` found last, at offset 0. Use it before you use the reader again. */
   get views(): RecordViews {
     return this.#records.copied;
   }
 
-  /** Goes on by one. After an event, `views` and `seq` hold it; after a gap, `from` and `to`. */
+  /** Advances by one. After an event, `views` and `seq` hold it; after a gap, `from` and `to` do. */
   next(): Step {
     const { events, endAfter, since } = this.#found;
     while (this.#next >= 0) {
@@ -128,7 +130,7 @@ export class Replay {
     this.#lost = Math.max(this.#lost, seq);
   }
 
-  /** @param after seq from which on nothing is missing */
+  /** @param after seq from which nothing is missing */
   #isMissing(after: number): boolean {
     return after > this.#covered || this.#lost > this.#covered;
   }

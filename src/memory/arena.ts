@@ -1,14 +1,15 @@
 /**
- * Short byte strings (ids, device statuses) in shared memory. A text is a chain of 32-byte units. All units are alike, so
- * any free unit serves any text: what came and went before strands nothing, and an arena that is large enough for its
- * table's longest texts never refuses one. Most texts take one unit.
+ * Short byte strings (ids, device statuses) in shared memory. A text is a chain of 32-byte units. All units have the
+ * same size, so any free unit serves any text: memory never fragments, and an arena with room for its table's longest
+ * texts never refuses one. Most texts take one unit.
  *
  *   first unit  | u32 next | u16 length | 26 bytes of text |       chunk number of a text: that of its first unit
  *   others      | u32 next | 28 bytes of text             |       next: 0 at the end of a chain
  *   unit 0      | u32 units in use |                              names no text
  *
- * The owner writes; any thread may read a chain while the row that names it is known to be unchanged. A reader that meets
- * a chain in the middle of a change reads garbage within bounds, and its caller notices that the row has changed.
+ * The owner writes; any thread may read a chain while the row that names it is known to be unchanged. A reader that
+ * hits a chain in the middle of a change reads garbage, but within bounds, and its caller notices that the row has
+ * changed.
  */
 
 const UNIT_BYTES = 32;
@@ -18,7 +19,7 @@ const LENGTH_BYTES = 2;
 const FIRST_TEXT_BYTES = UNIT_BYTES - NEXT_BYTES - LENGTH_BYTES;
 const TEXT_BYTES = UNIT_BYTES - NEXT_BYTES;
 export const ARENA_TEXT_BYTES_MAX = 256; // a status: 64 characters of at most 4 bytes
-/** Chunk number that names nothing. */
+/** Chunk number that stands for no text. */
 export const NO_TEXT = 0;
 /** Word of unit 0: units in use. */
 const USED_WORD = 0;
@@ -27,7 +28,7 @@ function unitsFor(length: number): number {
   return 1 + Math.max(0, Math.ceil((length - FIRST_TEXT_BYTES) / TEXT_BYTES));
 }
 
-/** What texts of up to so many bytes take, bytes. The pages are resident only once they are used. */
+/** Memory for texts of up to this many bytes, bytes. The pages become resident only when they are used. */
 export function arenaBytesFor(
   texts: readonly { readonly count: number; readonly bytesMax: number }[],
 ): number {
@@ -179,7 +180,7 @@ export class Arena extends ArenaReader {
   }
 
   /**
-   * Takes over memory that another writer left: all that is not named is free.
+   * Takes over memory that another writer left: every unit that is not named is free.
    * @param chunks those in use, in any order
    */
   adopt(chunks: Iterable<number>): void {

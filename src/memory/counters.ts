@@ -1,6 +1,6 @@
 /**
- * Counters of one thread in shared memory: a Float64 cell each, written by that thread alone with plain adds (an
- * aligned 8-byte cell is written whole on 64-bit hosts), read by whoever exposes them. No lock, no call per message.
+ * Counters of one thread in shared memory: one Float64 cell each. Only that thread writes them, with plain adds (an
+ * aligned 8-byte cell is written whole on 64-bit hosts); any thread reads them. No lock, no call per message.
  */
 
 import { errors } from '../codes.ts';
@@ -11,12 +11,12 @@ export const latencyBoundsSeconds = [
   0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5,
 ] as const;
 
-/** Close codes that are counted by name; every other is counted as `other`. */
+/** Close codes that have their own count; every other is counted as `other`. */
 export const countedCloseCodes = [
   1000, 1001, 1005, 1006, 1009, 4000, 4001, 4003, 4004, 4005, 4009, 4100, 4101, 4108, 4200, 4201, 4202,
 ] as const;
 
-/** Error codes of refused frames that are counted each; every other is counted as `other`. */
+/** Error codes of refused frames that have their own count; every other is counted as `other`. */
 const countedErrorCodes: readonly number[] = Object.values(errors).map(({ code }) => code);
 
 const names = [
@@ -48,14 +48,14 @@ const names = [
   'subscriberConnections', // gauge
   'gatewayConnections', // gauge
   'gatewayDevices', // gauge: devices that gateways speak for
-  'mqttConnections', // gauge: whatever they are in the hub
-  'mqttSessions', // gauge: roles that they have; these count as connections of devices and subscribers too
+  'mqttConnections', // gauge: of any role
+  'mqttSessions', // gauge: roles of these; they also count as connections of devices and subscribers
   'mqttMalformed', // packets that MQTT does not allow, each of which ends its connection
   'mqttForeignTopics', // PUBLISH packets to topics that are not the client's
-  'mqttRefusedConnects', // CONNECT packets refused for what they ask, beside those that admission refused
-  'mqttRefusedEvents', // events that were refused and whose client could not be told
+  'mqttRefusedConnects', // CONNECT packets refused for what they ask, besides those that admission refused
+  'mqttRefusedEvents', // refused events whose client could not be told
   'laggingSubscribers', // gauge
-  'queuedBytes', // gauge: what waited for all subscribers when it was last looked at
+  'queuedBytes', // gauge: bytes in all send queues at the last check
   'closedOverQueue', // subscribers closed as slow: over the hard limit of their send queue
   'closedLagging', // slow for too long
   'closedOverBudget', // with the largest queues when all together were over their budget
@@ -77,8 +77,8 @@ const names = [
   'upgradesRole',
   'upgradesId',
   'upgradesRequest', // its query or subprotocols
-  'upgradesTimeout', // connections that were not answered in time, as nothing was asked
-  'upgradesCrowded', // the same, dropped before that as there were too many
+  'upgradesTimeout', // connections dropped because they sent no request in time
+  'upgradesCrowded', // the same, but dropped earlier because there were too many
 ] as const;
 
 export type CounterName = (typeof names)[number];
@@ -144,7 +144,7 @@ export class Counters {
     this.cells = new Float64Array(memory);
   }
 
-  /** What these threads counted together. Read without a lock: each cell is whole, the cells are not of one moment. */
+  /** The sums over these threads. Read without a lock: each cell is whole, but they are not all of one moment. */
   static sum(threads: readonly { readonly counters: Counters }[]): Counters {
     const sum = new Counters(new ArrayBuffer(CELLS * 8));
     for (const { counters } of threads) {
@@ -165,7 +165,7 @@ export class Counters {
     );
   }
 
-  /** For a thread that takes another's place: that one's connections are lost, and its gauges count for nothing any more. */
+  /** For a thread that takes another's place: that one's connections are lost, so its gauges are reset. */
   takeOver(): void {
     for (const [role, connections] of Object.entries(connectionsOf))
       this.disconnect(role as PeerRole, CLOSE_LOST, this.cells[Counter[connections]]!);

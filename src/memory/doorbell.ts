@@ -1,19 +1,23 @@
 /**
- * Waking a thread that sleeps, at most once per sleep: a shared word says how the consumer sleeps, and only the
- * producer that flips it wakes. A wake costs 20 to 40 µs whichever way, so nobody wakes a thread that is awake.
+ * Wakes a sleeping thread, at most once per sleep: a shared word says how deep the consumer sleeps, and only the
+ * producer that flips it wakes the consumer. A wake costs 20 to 40 µs by any method, so a thread that is awake is never
+ * woken.
  *
- * Order that makes it safe: the consumer stores "asleep", then looks at its rings once more; the producer commits,
- * then looks at the word. One of them sees the other.
+ * The order makes it safe: the consumer stores "asleep", then looks at its rings once more; the producer commits, then
+ * looks at the word. At least one of them sees the other.
  */
 
 const STATE_WORD = 0;
-/** How deep the consumer sleeps, in order: who wakes it from one state wakes it from those below too. */
+/**
+ * How deep the consumer sleeps, deepest last: a caller that wakes it from one state also wakes it from the lighter
+ * ones.
+ */
 const Awake = 0;
-/** It looks again by itself, soon: only what fills its ring wakes it. */
+/** It looks again soon by itself: only a ring that fills up wakes it. */
 const Paused = 1;
-/** It looks again by itself, later: what somebody waits for wakes it. */
+/** It looks again later by itself: only records that somebody waits for wake it. */
 const Dozing = 2;
-/** Whatever there is for it wakes it. */
+/** Any record wakes it. */
 const Asleep = 3;
 
 /** Memory for one doorbell. */
@@ -34,7 +38,7 @@ export class Sleeper {
     Atomics.store(this.#word, STATE_WORD, Asleep);
   }
 
-  /** As `announce`, where what nobody waits for may wait until the sleep is over. */
+  /** Like `announce`, if records that nobody waits for may wait until the sleep is over. */
   announceDoze(): void {
     Atomics.store(this.#word, STATE_WORD, Dozing);
   }
@@ -44,14 +48,14 @@ export class Sleeper {
     Atomics.store(this.#word, STATE_WORD, Awake);
   }
 
-  /** Blocks the thread until a ringer wakes it or the time is over. Only after an announcement. */
+  /** Blocks the thread until a ringer wakes it or the time is up. Only after an announcement. */
   block(timeoutMs: number): void {
     const state = Atomics.load(this.#word, STATE_WORD);
     if (state !== Awake) Atomics.wait(this.#word, STATE_WORD, state, timeoutMs);
     Atomics.store(this.#word, STATE_WORD, Awake);
   }
 
-  /** Pauses without a further look: hardly anybody wakes this thread, which is the point under load. */
+  /** Pauses without looking again: hardly anything wakes this thread, which is the point under load. */
   pause(ms: number): void {
     Atomics.store(this.#word, STATE_WORD, Paused);
     if (ms > 0) Atomics.wait(this.#word, STATE_WORD, Paused, ms);
@@ -64,18 +68,18 @@ export class Ringer {
   readonly #word: Int32Array;
   readonly #wake: (word: Int32Array) => void;
 
-  /** @param wake how to reach a sleeper on an event loop; left out, it blocks in `Sleeper.block` */
+  /** @param wake how to reach a sleeper on an event loop; without it, the sleeper blocks in `Sleeper.block` */
   constructor(memory: SharedArrayBuffer, wake?: (word: Int32Array) => void) {
     this.#word = new Int32Array(memory);
     this.#wake = wake ?? ((word) => Atomics.notify(word, STATE_WORD));
   }
 
-  /** Call after a commit of what somebody waits for. */
+  /** Call after a commit of records that somebody waits for. */
   ring(): void {
     this.#wakeFrom(Dozing);
   }
 
-  /** Call after a commit of what nobody waits for. */
+  /** Call after a commit of records that nobody waits for. */
   ringSoftly(): void {
     this.#wakeFrom(Asleep);
   }

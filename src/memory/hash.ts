@@ -1,6 +1,6 @@
 /**
- * Keyed hashes for tables whose keys peers choose. Without the key, which is random and never leaves the process, nobody
- * can choose keys that collide.
+ * Keyed hashes for tables whose keys peers choose. The hash key is random and never leaves the process, so nobody can
+ * choose keys that collide.
  */
 import { randomFillSync } from 'node:crypto';
 
@@ -17,7 +17,7 @@ export function randomHashKey(): HashKey {
 }
 
 /**
- * HalfSipHash-1-3 of a byte string, 32 bits unsigned: what Linux hashes such tables by on 32-bit machines. One round per
+ * HalfSipHash-1-3 of a byte string, 32 bits unsigned; Linux uses it for such tables on 32-bit machines. One round per
  * four bytes, one for the rest with the length, and three at the end.
  */
 export function hashBytes(key: HashKey, source: Uint8Array, start: number, length: number): number {
@@ -52,7 +52,10 @@ export function hashBytes(key: HashKey, source: Uint8Array, start: number, lengt
   return (v1 ^ v3) >>> 0;
 }
 
-/** Hash of two words, 32 bits unsigned. Each is mixed with the key first: no change of one makes up for one of the other. */
+/**
+ * Hash of two words, 32 bits unsigned. Each is mixed with the key first, so a change of one cannot cancel one of the
+ * other.
+ */
 export function hashPair(key: HashKey, one: number, other: number): number {
   return mix(mix(one ^ key.low) ^ mix(other ^ key.high));
 }

@@ -1,7 +1,8 @@
 /**
- * Tells a peer's silence from the hub's own: a thread that was stopped or busy for seconds has heard nobody, and nobody
- * is to be expired for that. Every thread beats; the owner, which judges silence, takes off what a thread with sockets
- * missed, and main notices which thread does not run (`health.ts`). All times are the hub clock's, in whole ms.
+ * Distinguishes a peer's silence from the hub's own: a thread that was stopped or busy for seconds has heard nobody,
+ * and no peer may expire because of that. Every thread beats. The owner, which judges silence, subtracts the time that
+ * a thread with sockets missed, and main notices which thread does not run (`health.ts`). All times are the hub
+ * clock's, in whole ms.
  */
 import type { Clock } from '../clock.ts';
 import { STALL_MS } from '../limits.ts';
@@ -9,7 +10,7 @@ import { STALL_MS } from '../limits.ts';
 const BEAT = 0; // when the thread ran last; 0 before it ever did
 const PAUSE_START = 1; // its last stall
 const PAUSE_END = 2;
-/** More than one seldom matters: a stall counts only for peers that were heard last before its end. */
+/** More than one rarely matters: a stall counts only for peers that were last heard before its end. */
 const PAUSES_MAX = 16;
 
 /** Memory for the heartbeat of one thread. */
@@ -39,7 +40,7 @@ export class Heart {
     const lastMs = this.#lastMs;
     const stalledMs = lastMs > 0 && nowMs - lastMs > STALL_MS ? nowMs - lastMs : 0;
     if (stalledMs > 0) {
-      // The beat goes last: who sees it sees the pause.
+      // The beat is stored last: a reader that sees it sees the pause too.
       Atomics.store(this.#cells, PAUSE_START, BigInt(lastMs));
       Atomics.store(this.#cells, PAUSE_END, BigInt(nowMs));
     }
@@ -58,7 +59,7 @@ export class Pulse {
     this.#cells = new BigInt64Array(memory);
   }
 
-  /** How long a peer of the thread was silent while the thread would have heard it. @param nowMs hub clock */
+  /** How long a peer was silent, without the time in which its thread could not hear it. @param nowMs hub clock */
   silentMs(lastSeenMs: number, nowMs: number): number {
     const beatMs = this.#read();
     const heardUntilMs = beatMs === 0 ? nowMs : Math.min(nowMs, beatMs + STALL_MS);
@@ -69,7 +70,7 @@ export class Pulse {
     return Math.max(0, silentMs);
   }
 
-  /** When the thread's last stall ended, or `nowMs` while it is in one; 0 when it never was. */
+  /** When the thread's last stall ended, or `nowMs` during a stall; 0 if there was none. */
   lastPauseEndMs(nowMs: number): number {
     const beatMs = this.#read();
     if (beatMs > 0 && nowMs - beatMs > STALL_MS) return nowMs;

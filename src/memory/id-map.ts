@@ -4,11 +4,11 @@
  * changed under it (a sequence word: odd while the owner moves entries).
  *
  * Memory: one line of header (sequence, key), then entries of two words: slot + 1 (0 when empty), the id's hash. 5
- * entries for 4 slots, so a full map still ends its probes. With the hash at hand, passing an entry looks at nothing
- * but the entry, and so does moving it.
+ * entries for 4 slots, so probes end even in a full map. Because the entry has the hash, skipping or moving an entry
+ * reads nothing but the entry.
  *
- * Peers choose the ids, so the hash is keyed, by a random key that lives as long as the memory: an owner that takes over
- * and every reader go on with it.
+ * Peers choose the ids, so the hash is keyed. The key is random and lives as long as the memory: an owner that takes
+ * over and all readers keep using it.
  */
 import { ARENA_TEXT_BYTES_MAX, type Arena, type ArenaReader, NO_TEXT } from './arena.ts';
 import { type HashKey, hashBytes, randomHashKey } from './hash.ts';
@@ -19,10 +19,10 @@ const Header = { sequence: 0, keyLow: 1, keyHigh: 2 } as const;
 /** Words of an entry. */
 const Entry = { slot: 0, hash: 1, words: 2 } as const;
 const EMPTY = 0;
-/** A reader that met this many changes in a row gives up its turn as "not found"; the owner never holds the word. */
+/** After this many changes in a row, a reader gives up with "not found"; the owner never holds the word for long. */
 const READ_TRIES_MAX = 1000;
 
-/** Memory for a map of so many ids. @param key fixed in tests alone */
+/** Memory for a map of this many ids. @param key fixed only in tests */
 export function createIdMap(capacity: number, key: HashKey = randomHashKey()): SharedArrayBuffer {
   const memory = new SharedArrayBuffer(HEADER_BYTES + 4 * Entry.words * entriesFor(capacity));
   const header = new Uint32Array(memory, 0, HEADER_BYTES / 4);
@@ -31,7 +31,7 @@ export function createIdMap(capacity: number, key: HashKey = randomHashKey()): S
   return memory;
 }
 
-/** Entries for so many ids: a fifth of them stays free, so that a look-up passes few. */
+/** Entries for this many ids: a fifth of them stays free, so that a lookup passes few. */
 export function entriesFor(capacity: number): number {
   return Math.ceil(capacity * 1.25) + 8;
 }
@@ -65,7 +65,7 @@ export class IdMapReader {
     return -1;
   }
 
-  /** Entries that a look-up passes at most, each costing about a nanosecond; walks over the whole map. For tests. */
+  /** The most entries that a lookup passes, at about a nanosecond each; walks over the whole map. For tests. */
   longestProbe(): number {
     const { entries } = this;
     const size = entries.length / Entry.words;
@@ -128,7 +128,7 @@ export class IdMap extends IdMapReader {
   }
 
   /**
-   * Takes over a map that another owner left. One that is whole stays as it is, and no reader notices.
+   * Takes over the map of another owner. If it is consistent it stays as it is, and no reader notices.
    * @param slots those whose id is in the arena
    */
   adopt(slots: readonly number[]): void {
@@ -140,7 +140,7 @@ export class IdMap extends IdMapReader {
     Atomics.add(sequence, Header.sequence, 1);
   }
 
-  /** Whether these slots are found by their ids, and no others are in the map. */
+  /** Whether exactly these slots are in the map and are found by their ids. */
   #isWhole(slots: readonly number[]): boolean {
     const { entries } = this;
     if ((Atomics.load(this.sequence, Header.sequence) & 1) !== 0) return false;
@@ -153,7 +153,7 @@ export class IdMap extends IdMapReader {
     });
   }
 
-  /** Takes the slot's id out and closes the gap by moving entries back, so that no tombstones pile up. */
+  /** Removes the slot's id and closes the hole by moving entries back, so that no tombstones pile up. */
   remove(slot: number): void {
     const { entries, chunks } = this;
     let gap = this.home(this.#hash(slot));
@@ -165,7 +165,7 @@ export class IdMap extends IdMapReader {
     Atomics.add(this.sequence, Header.sequence, 1);
   }
 
-  /** The slot comes last: a reader that sees it sees its hash. */
+  /** Stores the slot last: a reader that sees it sees its hash too. */
   #enter(slot: number, hash: number): void {
     const { entries } = this;
     let at = this.home(hash);

@@ -1,6 +1,6 @@
 /**
- * Struct-of-arrays slabs over SharedArrayBuffers: one literal declares the columns, and offsets, size and views
- * follow from it. Any thread may attach; who may write a column is said in its declaration.
+ * Struct-of-arrays slabs over SharedArrayBuffers: one literal declares the columns; offsets, size and views are derived
+ * from it. Any thread may attach; the declaration of a column says who may write it.
  */
 
 const LINE_BYTES = 64;
@@ -14,7 +14,7 @@ const kinds = {
 } as const;
 
 type Kind = keyof typeof kinds;
-/** The session holder is the edge that holds the peer's connection. */
+/** `session holder` is the edge that holds the peer's connection. */
 export type Writer = 'owner' | 'session holder';
 
 export interface Column<K extends Kind = Kind> {

@@ -1,7 +1,7 @@
 /**
- * Decides between waking and pausing. A wake costs the two threads tens of microseconds: above some hundred records a
- * second the owner lets records gather while it pauses, and wakes each edge once for all of them; below, it sleeps and
- * is woken for each, which keeps latency low when traffic is thin.
+ * Decides between sleeping and pausing. A wake costs the two threads tens of microseconds. Above some hundred records a
+ * second the owner lets records gather while it pauses, and wakes each edge once for all of them. Below, it sleeps and
+ * is woken for each record, which keeps latency low when traffic is thin.
  */
 import { EDGE_WAKE_MS_MAX } from '../limits.ts';
 
@@ -20,7 +20,7 @@ export class LoadMeter {
     this.#lastMs = nowMs;
   }
 
-  /** Takes note of a poll that returned `records`. @returns whether to pause between polls from here on */
+  /** Notes a poll that returned `records`. @returns whether to pause between polls from now on */
   note(records: number, nowMs: number): boolean {
     const elapsedMs = Math.max(0.05, nowMs - this.#lastMs);
     const keep = Math.exp(-elapsedMs / WINDOW_MS);
@@ -32,7 +32,7 @@ export class LoadMeter {
   }
 }
 
-/** From one look of the owner at its rings to the next under load, ms; 0: it never pauses. */
+/** Time between two polls of the owner under load, ms; 0: it never pauses. */
 export function ownerPauseMs(flushMaxMs: number): number {
   return Math.max(0, flushMaxMs - EDGE_WAKE_MS_MAX);
 }

@@ -1,6 +1,6 @@
 /**
- * (device, subscriber) → subscription slot: open addressing with linear probing; the pair itself stands in the slot's
- * row. The owner's alone: it can be rebuilt from the rows. Peers choose the pairs, so the hash is keyed.
+ * (device, subscriber) → subscription slot: open addressing with linear probing; the pair itself is in the slot's row.
+ * Private to the owner, because it can be rebuilt from the rows. Peers choose the pairs, so the hash is keyed.
  */
 import { hashPair, randomHashKey } from './hash.ts';
 import { entriesFor } from './id-map.ts';
@@ -38,7 +38,7 @@ export class PairMap {
     this.#entries[at] = slot + 1;
   }
 
-  /** Takes out a slot that is there; its row still names the pair. */
+  /** Removes a slot that is there; its row still names the pair. */
   remove(slot: number): void {
     let at = this.#homeOf(slot);
     while (this.#entries[at] !== slot + 1) at = this.#after(at);

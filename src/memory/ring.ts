@@ -22,15 +22,17 @@ const ALIGNMENT = 8;
 export const RING_BYTES_MIN = 4096;
 export const RING_BYTES_MAX = 2 ** 30; // positions are counted mod 2^32 and compared by difference
 
-/** How full the ring may get for a record of this class: what matters more finds room when the rest does not. */
+/** How full the ring may get for a record of this class, so that important records find room when others do not. */
 export const Share = { low: 1 / 2, normal: 3 / 4, high: 15 / 16, control: 1 } as const;
 
-/** The largest payload a ring of this capacity takes, bytes: an eighth, so that one record never blocks the rest. */
+/**
+ * The largest payload that a ring of this capacity accepts, bytes: an eighth, so that one record never blocks the rest.
+ */
 export function recordBytesMax(ringBytes: number): number {
   return ringBytes / 8 - RECORD_HEADER_BYTES;
 }
 
-/** Smallest power of two of at least `bytes`, within what a ring may have. */
+/** The smallest power of two of at least `bytes`, within the limits of a ring. */
 export function ringBytesFor(bytes: number): number {
   return Math.max(RING_BYTES_MIN, 2 ** Math.ceil(Math.log2(bytes)));
 }
@@ -45,14 +47,14 @@ export function createRing(bytes: number): SharedArrayBuffer {
   return new SharedArrayBuffer(RECORDS_OFFSET + bytes);
 }
 
-/** Share of the ring that waits to be read, 0 to 1. Any thread; may be late. */
+/** Share of the ring that waits to be read, 0 to 1. Any thread; may be out of date. */
 export function ringUsedRatio(memory: SharedArrayBuffer): number {
   const words = new Int32Array(memory, 0, RECORDS_OFFSET / 4);
   const used = (Atomics.load(words, TAIL_WORD) - Atomics.load(words, HEAD_WORD)) >>> 0;
   return used / (memory.byteLength - RECORDS_OFFSET);
 }
 
-/** Typed views over the same bytes; offsets given out by a ring are byte offsets into them. */
+/** Typed views over the same bytes; the offsets that a ring returns are byte offsets into them. */
 export interface RecordViews {
   readonly u8: Uint8Array;
   readonly u16: Uint16Array;
@@ -89,7 +91,7 @@ export class RingProducer {
   #tail: number;
   /** Last head seen: the shared word is read only when the ring seems full. */
   #head: number;
-  /** Control records that found no room, in order. While there are any, events are refused. */
+  /** Control records that found no room, in order. While there are any, the ring refuses events. */
   #spill: Spilled[] = [];
 
   constructor(memory: SharedArrayBuffer) {
@@ -115,7 +117,10 @@ export class RingProducer {
     return this.#capacity;
   }
 
-  /** Whether the consumer has given back what was written up to here; reads the shared word. @param position see `written` */
+  /**
+   * Whether the consumer has released everything up to this position; reads the shared word. @param position see
+   * `written`
+   */
   isReadTo(position: number): boolean {
     const unread = (this.#tail - Atomics.load(this.#words, HEAD_WORD)) >>> 0;
     return unread <= (this.#tail - position) >>> 0;
@@ -128,8 +133,8 @@ export class RingProducer {
   }
 
   /**
-   * Claims room for one record and writes its kind; the payload is written through `views`, and all that was
-   * claimed becomes visible with `commit`.
+   * Claims room for one record and writes its kind. The caller writes the payload through `views`; `commit` makes all
+   * claimed records visible.
    * @param bytes payload length, 0 to `recordBytesMax`
    * @param share one of `Share`
    * @returns byte offset of the payload, 8-byte aligned, or -1 when the consumer is behind (the caller counts it)
@@ -143,7 +148,7 @@ export class RingProducer {
     return this.#place(kind, bytes, share);
   }
 
-  /** As `claim`, for records that must not be lost: without room they wait in private memory, in order. */
+  /** Like `claim`, for records that must not be lost: without room they wait in private memory, in order. */
   claimControl(kind: number, bytes: number): number {
     const offset = this.claim(kind, bytes, Share.control);
     if (offset >= 0) return offset;
@@ -152,7 +157,7 @@ export class RingProducer {
     return 0;
   }
 
-  /** Makes all claimed records visible to the consumer, and what had to wait as far as there is room now. */
+  /** Makes all claimed records visible to the consumer, and as many waiting ones as there is room for now. */
   commit(): void {
     if (this.#spill.length > 0) this.#unspill();
     Atomics.store(this.#words, TAIL_WORD, this.#tail | 0);
@@ -219,7 +224,7 @@ export class RingConsumer {
     return this.#cursor !== this.#readTail();
   }
 
-  /** Bytes that wait to be stepped over. Reads the shared word. */
+  /** Bytes that wait to be read. Reads the shared word. */
   get unreadBytes(): number {
     return (this.#readTail() - this.#cursor) >>> 0;
   }
@@ -255,8 +260,8 @@ export class RingConsumer {
   }
 
   /**
-   * For a consumer that takes over from one that died: visits what that one had taken and not given back, the record
-   * it had in hand last, and gives the room back. What follows was never looked at.
+   * For a consumer that takes over from a dead one: visits the records that it had taken but not released, ending with
+   * the one it was processing, and releases their room. Later records were never looked at.
    */
   takeOver(visit: (offset: number) => void): void {
     const taken = this.#words[TAKEN_WORD]!;
@@ -277,12 +282,12 @@ export class RingConsumer {
     return this.#cursor;
   }
 
-  /** Gives the room of all records stepped over back to the producer. */
+  /** Returns the room of all records stepped over to the producer. */
   release(): void {
     this.releaseTo(this.#cursor);
   }
 
-  /** Gives back the room up to a position that this consumer has been at. */
+  /** Returns the room up to a position that this consumer has been at. */
   releaseTo(position: number): void {
     Atomics.store(this.#words, HEAD_WORD, position);
   }

@@ -1,4 +1,4 @@
-/** How the owner writes rows that other threads read, and the lists that run through them. Owner thread only. */
+/** Writes rows that other threads read, and the lists that link them. Owner thread only. */
 
 /** Ends a list. */
 const NONE = 0xffffffff;
@@ -8,12 +8,12 @@ export function begin(version: Uint16Array, slot: number): void {
   Atomics.add(version, slot, 1);
 }
 
-/** The row is whole again: who read it before `begin` or after this reads one state of it. */
+/** The row is whole again: a reader before `begin` or after this sees one consistent state. */
 export function end(version: Uint16Array, slot: number): void {
   Atomics.add(version, slot, 1);
 }
 
-/** A row that nobody is writing: an owner that died in the middle of it left it marked. */
+/** Unmarks a row that nobody is writing: an owner that died in the middle of a write left it marked. */
 export function settle(version: Uint16Array, slot: number): void {
   if ((Atomics.load(version, slot) & 1) !== 0) Atomics.add(version, slot, 1);
 }

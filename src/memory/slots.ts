@@ -1,6 +1,6 @@
 /**
- * Which slots of a slab are free, and how often each was used. Owner thread only. The free list is private: it can
- * be rebuilt from the rows.
+ * Tracks which slots of a slab are free, and how often each was used. Owner thread only. The free list is private,
+ * because it can be rebuilt from the rows.
  */
 import {
   type Column,
@@ -16,7 +16,7 @@ type WithGeneration = Columns & { readonly generation: Column<'u16'> };
 
 export class Slots {
   readonly #slab: Slab<WithGeneration>;
-  /** A stack; only the pages that were ever freed into are resident. */
+  /** A stack; a page of it becomes resident only when a slot is freed into it. */
   readonly #free: Uint32Array;
   #freeCount = 0;
 
@@ -44,7 +44,7 @@ export class Slots {
     return slot;
   }
 
-  /** Takes over a slab that another owner left. @param isUsed of the slots that were ever in use */
+  /** Takes over the slab of another owner. @param isUsed called for the slots that were ever in use */
   adopt(isUsed: (slot: number) => boolean): void {
     const { generation } = this.#slab.rows;
     this.#freeCount = 0;
@@ -60,7 +60,7 @@ export class Slots {
     setUsedCount(this.#slab, used);
   }
 
-  /** Gives the slot back; whoever still holds its old generation notices. */
+  /** Frees the slot; anyone who still holds its old generation notices. */
   release(slot: number): void {
     const { generation } = this.#slab.rows;
     Atomics.add(generation, slot, 1);

@@ -1,11 +1,11 @@
-/** How much CPU time a thread has used. Linux tells each thread by a file; elsewhere nobody does. */
+/** How much CPU time a thread has used. On Linux a file says so for each thread; elsewhere nothing does. */
 import { openSync, readSync } from 'node:fs';
 
 /** Nanoseconds on a core, nanoseconds waited for one, time slices. */
 const FILE = '/proc/thread-self/schedstat';
 /** Three numbers of 20 digits at most. */
 const text = Buffer.alloc(64);
-/** Stays open: opening the file costs more than all else that an idle thread does. */
+/** Stays open: opening the file costs more than everything else that an idle thread does. */
 let file = -1;
 
 function readFile(): string {

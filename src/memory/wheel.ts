@@ -1,13 +1,13 @@
 /**
- * Timing wheel over slots: a slot has at most one timer. Linking, moving and cancelling cost O(1); a tick costs what
- * stands in its bucket, and the search for the next tick skips empty buckets 32 at a time.
- * Private to the thread that made it: it can be rebuilt from the rows it serves.
+ * Timing wheel over slots: a slot has at most one timer. Linking, moving and cancelling cost O(1). A tick costs only
+ * what is in its bucket, and the search for the next tick skips empty buckets 32 at a time. Private to the thread that
+ * made it, because it can be rebuilt from the rows.
  */
 
 const TICK_MS = 10;
 const BUCKETS = 8192; // one turn is 82 s: a 60 s silence is due within the first
 const NONE = 0xffffffff;
-/** The bucket that is being worked off: taken out whole, so that what `fire` links lands elsewhere. */
+/** The bucket that is being processed: taken out as a whole, so that new timers from `fire` land elsewhere. */
 const WORKING = BUCKETS;
 /** `prev` of a bucket's first entry is the bucket's number with this bit set. */
 const HEAD_BIT = 0x80000000;
@@ -20,7 +20,7 @@ export class Wheel {
   readonly #heads = new Uint32Array(BUCKETS + 1).fill(NONE);
   readonly #occupied = new Uint32Array(BUCKETS / 32 + 1);
   readonly #originMs: number;
-  /** The next tick to be worked off; all before it are done or in the working bucket. */
+  /** The next tick to process; all before it are done or in the working bucket. */
   #tick = 0;
   #count = 0;
 
@@ -68,7 +68,7 @@ export class Wheel {
 
   /**
    * Fires what is due.
-   * @param limit the most entries to look at now; the rest follows at the next call
+   * @param limit the most entries to look at now; the rest follows with the next call
    * @param fire called with each due slot, its timer cleared; may set timers of any slot
    * @returns the number of entries looked at
    */

@@ -1,12 +1,13 @@
 /**
- * What the owner and the cluster link tell each other, beside events: each method of `cluster/host.ts`, and what the host
- * tells the node, as a record. Ids travel as text; these records are rare next to events. `kind` is a `HomeKind`.
+ * The records between the owner and the cluster link, besides events: one for each method of `cluster/host.ts`, and for
+ * everything that the host tells the node. Ids travel as text, because these records are rare next to events. `kind` is
+ * a `HomeKind`.
  */
 import { recordLayout } from './layout.ts';
 
-// Link to owner. The numbers go on after those of `requests.ts`.
+// Link to owner. The numbers continue those of `requests.ts`.
 
-/** The link has started and knows nothing: the owner tells it all. */
+/** The link has started and knows nothing: the owner tells it everything. */
 const hello = recordLayout(32, {});
 const peerJoined = recordLayout(33, { peer: 'u32', node: 'text' });
 const peerLeft = recordLayout(34, { peer: 'u32' });
@@ -34,7 +35,7 @@ const remote = recordLayout(37, {
   node: 'text',
 });
 const remoteGap = recordLayout(38, { from: 'f64', to: 'f64', ref: 'u32' });
-/** All up to the device's `Followed` was passed on: from here on its events are live. */
+/** Everything up to the device's `Followed` was passed on: from here on its events are live. */
 const caughtUp = recordLayout(39, { ref: 'u32' });
 const lost = recordLayout(40, { ref: 'u32' });
 /** `terminated`: by an operator. */
@@ -50,9 +51,9 @@ const release = recordLayout(47, { kind: 'u8', id: 'text' });
 /** `conflict`: the connection is closed with 4200, else with 4004. */
 const surrender = recordLayout(48, { kind: 'u8', conflict: 'flag', id: 'text' });
 const ping = recordLayout(49, { kind: 'u8', id: 'text' });
-/** What operators set; JSON, in parts; `last` ends it. `whole`: it is all that is set. */
+/** What operators set; JSON, in parts; `last` ends it. `whole`: this is everything that is set. */
 const apply = recordLayout(50, { revision: 'f64', whole: 'flag', last: 'flag', changes: 'bytes' });
-/** An event of the past of a device that was asked for with `Past`: an event record. */
+/** A past event of a device, as asked for with `Past`: an event record. */
 const past = recordLayout(51, { request: 'u32', event: 'bytes' });
 const pastEnd = recordLayout(52, { request: 'u32', found: 'flag', more: 'flag', epoch: 'text' });
 
@@ -104,9 +105,9 @@ export const fromLink = {
   pastEnd,
 } as const;
 
-// Owner to link. The numbers go on after those of `replies.ts`.
+// Owner to link. The numbers continue those of `replies.ts`.
 
-/** A peer connected here, or is connected here already when the link starts. */
+/** A peer connected here, or was already connected when the link started. */
 const connected = recordLayout(64, { kind: 'u8', id: 'text' });
 const disconnected = recordLayout(65, { kind: 'u8', id: 'text' });
 /** An id without a connection has its home here. */
@@ -116,7 +117,7 @@ const forget = recordLayout(67, { kind: 'u8', id: 'text' });
 const leave = recordLayout(68, { kind: 'u8', id: 'text' });
 const surrenderPart = recordLayout(69, { kind: 'u8', id: 'text', part: 'bytes' });
 const surrendered = recordLayout(70, { seq: 'f64', kind: 'u8', id: 'text' });
-/** `since`: subscribers here have got everything up to it. */
+/** `since`: subscribers here have everything up to it. */
 const want = recordLayout(71, {
   seq: 'f64',
   level: 'u8',
@@ -128,7 +129,7 @@ const want = recordLayout(71, {
 const unwant = recordLayout(72, { id: 'text' });
 const filter = recordLayout(73, { prefix: 'text' });
 const unfilter = recordLayout(74, { prefix: 'text' });
-/** The answer to `Follow`: the stream starts after `start`, and history has what came up to `seq`. */
+/** The answer to `Follow`: the stream starts after `start`, and the history has the events up to `seq`. */
 const followed = recordLayout(75, {
   start: 'f64',
   seq: 'f64',
@@ -150,7 +151,7 @@ const removed = recordLayout(77, { terminated: 'flag', id: 'text' });
 const applied = recordLayout(78, { revision: 'f64' });
 /** Asks the home of a followed device for its kept events before a seq; answered with `Past` and `PastEnd`. */
 const askPast = recordLayout(79, { before: 'f64', request: 'u32', max: 'u32', id: 'text', epoch: 'text' });
-/** An operator has removed the subscriber, whether it was here or not. `number`: as of `Endings.end`. */
+/** An operator has removed the subscriber, whether it was here or not. `number`: see `Endings.end`. */
 const kicked = recordLayout(80, { number: 'f64', id: 'text' });
 
 export const ToLinkRecord = {

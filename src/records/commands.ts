@@ -1,6 +1,6 @@
 /**
- * The control plane: the rare commands between main and the other threads, over MessagePorts. Events and all that
- * must keep its order with them go through the rings (`requests.ts`, `replies.ts`).
+ * The control plane: rare commands between main and the other threads, over MessagePorts. Events, and everything that
+ * must stay in order with them, go through the rings (`requests.ts`, `replies.ts`).
  */
 import type { MessagePort } from 'node:worker_threads';
 import type { TokenConfig } from '../access/keys.ts';
@@ -13,7 +13,7 @@ import type { ChildDescriptor } from '../transport/transport.ts';
 import type { DeviceFrame } from '../wire/device-frames.ts';
 import type { EstateChanges } from './estate.ts';
 
-/** What an operator asks of the owner. `request` comes back in the reply. */
+/** An operator's request to the owner. `request` comes back in the reply. */
 export const ToOwner = {
   SetRow: 1,
   RemoveRow: 2,
@@ -40,11 +40,11 @@ export type OperatorCommand =
       readonly dryRun?: boolean;
     }
   | { readonly kind: typeof ToOwner.RemoveRow; readonly device: string; readonly subscriber: string }
-  /** `isPart`: another node of the cluster ends the device everywhere, and asks for what is here. */
+  /** `isPart`: another node of the cluster ends the device everywhere; this is the part of this node. */
   | { readonly kind: typeof ToOwner.Terminate; readonly device: string; readonly isPart?: boolean }
   /**
-   * `forget`: what operators set for it goes too. `isPart`: as of `Terminate`. `number`: of its end on all nodes; absent: it
-   * ends here.
+   * `forget`: also removes what operators set for it. `isPart`: as for `Terminate`. `number`: of its end on all nodes;
+   * absent: it ends only here.
    */
   | {
       readonly kind: typeof ToOwner.Kick;
@@ -66,27 +66,29 @@ export type OperatorCommand =
       readonly at: number;
     }
   | {
-      /** The rules hold for every subscribe once this is answered; for what is live, once there is no `next`. */
+      /**
+       * The rules hold for every subscribe once this is answered, and for live subscriptions once there is no `next`.
+       */
       readonly kind: typeof ToOwner.SetRules;
       readonly rules: readonly AccessRule[];
-      /** Only counts what would be removed. */
+      /** Only counts the subscriptions that would be removed. */
       readonly dryRun: boolean;
     }
   | {
-      /** Goes on where the answer to `SetRules`, or to this, said. */
+      /** Continues where the answer to `SetRules`, or to this, left off. */
       readonly kind: typeof ToOwner.SweepRules;
       readonly from: number;
     };
 
 export type ToOwnerCommand =
   | { readonly kind: typeof ToOwner.Stop }
-  /** From now on the edge is rung here. */
+  /** From now on, ring the edge here. */
   | { readonly kind: typeof ToOwner.Bell; readonly edge: number; readonly bell: MessagePort }
-  /** The edge's thread and its connections are gone; answered once no row says that somebody is connected to it. */
+  /** The edge's thread and its connections are gone; answered once no row has a peer connected to it. */
   | { readonly kind: typeof ToOwner.EdgeGone; readonly edge: number; readonly request: number }
-  /** Of a cluster: what is kept here without a connection is left to other nodes. */
+  /** In a cluster: leaves what is kept here without a connection to other nodes. */
   | { readonly kind: typeof ToOwner.LeaveAll }
-  /** For tests: throw, or do nothing for so long. */
+  /** For tests: throw, or do nothing for this long. */
   | { readonly kind: typeof ToOwner.Fault; readonly stallMs: number }
   | { readonly request: number; readonly command: OperatorCommand };
 
@@ -102,7 +104,7 @@ export type OperatorResult =
       readonly skipped?: boolean;
       readonly removed?: number;
       readonly next?: number | undefined;
-      /** Of a cluster: nodes that beat in the last minute and have not confirmed. */
+      /** In a cluster: nodes that beat in the last minute and have not confirmed. */
       readonly pendingNodes?: readonly string[];
     }
   | {
@@ -114,18 +116,18 @@ export type OperatorResult =
 export const FromOwner = { Ready: 1, Reply: 2, Refused: 3, Estate: 4 } as const;
 export type FromOwnerCommand =
   | {
-      /** It serves everyone; one that took over, once it has heard from every thread. */
+      /** It serves everyone. After a takeover: once it has heard from every thread. */
       readonly kind: typeof FromOwner.Ready;
-      /** What it restored, where it was told to. */
+      /** What it restored, if it was told to. */
       readonly restored: Restored | undefined;
     }
-  /** The snapshot is in the way of a start; the thread ends. */
+  /** The snapshot prevents a start; the thread ends. */
   | { readonly kind: typeof FromOwner.Refused; readonly message: string }
-  /** What it leaves behind when it dies has changed. */
+  /** Its estate has changed: what it leaves to the next owner if it dies. */
   | { readonly kind: typeof FromOwner.Estate; readonly changes: EstateChanges }
   | { readonly kind: typeof FromOwner.Reply; readonly request: number; readonly result: OperatorResult };
 
-/** Listeners whose connections edges are handed. */
+/** Listeners whose connections are handed to edges. */
 export const LISTENERS = ['device', 'subscriber'] as const;
 export type ListenerName = (typeof LISTENERS)[number];
 /** Where a thread takes the connections of each of its listeners. */
@@ -157,21 +159,21 @@ export type ToEdgeCommand =
   | EdgeReload
   /** Answered with `Described`. */
   | { readonly kind: typeof ToEdge.Describe; readonly request: number; readonly sessions: readonly number[] }
-  /** From now on the events of these devices are told with `Tapped`, or are not any more. */
+  /** From now on, reports the events of these devices with `Tapped`, or stops doing so. */
   | { readonly kind: typeof ToEdge.Tap; readonly devices: readonly string[]; readonly isTapped: boolean };
 
-/** What a reload changes; answered with `Reloaded`. */
+/** The changes of a reload; answered with `Reloaded`. */
 export interface EdgeReload {
   readonly kind: typeof ToEdge.Reload;
   /** Names and values of the settings that changed. */
   readonly settings: Readonly<Record<string, unknown>>;
-  /** Absent: the keys of tokens are as they were. */
+  /** Absent: the token keys have not changed. */
   readonly tokens: TokenConfig | undefined;
-  /** Absent: the certificate is as it was. */
+  /** Absent: the certificate has not changed. */
   readonly tls: Tls | undefined;
 }
 
-/** What an edge knows of one of its subscribers' connections. */
+/** What an edge knows about the connection of one of its subscribers. */
 export interface ConnectionInfo {
   readonly session: number;
   /** In text form; '' when unknown. */
@@ -200,10 +202,10 @@ export interface TappedEvent {
   readonly device: string;
   /** Wall-clock ms. */
   readonly at: number;
-  /** What was found in `bytes`, which hold the head of the payload alone. */
+  /** What the parser found in `bytes`, which hold only the head of the payload. */
   readonly frame: DeviceFrame;
   readonly bytes: Uint8Array;
-  /** Events that it stands for: the newest of them when there were too many to tell each. */
+  /** Number of events that this one stands for: if there were too many to report, it is the newest of them. */
   readonly count: number;
 }
 
@@ -232,30 +234,30 @@ export type FromEdgeCommand =
       readonly kind: typeof FromEdge.Reloaded;
       /** Where connections go from now on. */
       readonly descriptors: Descriptors;
-      /** The certificate could not be used: it shows the one before. */
+      /** The certificate could not be used: the thread keeps the previous one. */
       readonly failure: Error | undefined;
     }
-  /** What devices that main looks at have sent, some ten times a second; bounded by the edge. */
+  /** What the devices that main looks at have sent, about ten times a second; bounded by the edge. */
   | { readonly kind: typeof FromEdge.Tapped; readonly events: readonly TappedEvent[] }
   /** Once a second while there are any. */
   | { readonly kind: typeof FromEdge.Slow; readonly subscribers: readonly SlowSubscriber[] }
   | { readonly kind: typeof FromEdge.FrameFailed; readonly failure: Error }
-  /** It met a bug outside of any frame: it ends as soon as it is told to close. */
+  /** It hit a bug outside of any frame: it ends as soon as it is told to close. */
   | { readonly kind: typeof FromEdge.Failed };
 
-/** Main to what ends TLS. */
+/** Main to a TLS front. */
 export const ToFront = { Certificate: 1, StopAccepting: 2, Close: 3 } as const;
 export type ToFrontCommand =
   | { readonly kind: typeof ToFront.Certificate; readonly certificate: Certificate }
   | { readonly kind: typeof ToFront.StopAccepting | typeof ToFront.Close };
 
-/** And back. */
+/** A TLS front to main. */
 export const FromFront = { Ready: 1, Refused: 2, Certified: 3 } as const;
 export type FromFrontCommand =
   | { readonly kind: typeof FromFront.Ready; readonly port: number }
   /** It could not listen, and ends. */
   | { readonly kind: typeof FromFront.Refused; readonly message: string }
-  /** New connections get the certificate that it was given last. */
+  /** New connections now get the certificate of the last command. */
   | { readonly kind: typeof FromFront.Certified };
 
 /** Main to the webhook thread. */
@@ -268,5 +270,5 @@ export type ToWebhooksCommand =
 export const FromWebhooks = { Ready: 1, Changed: 2 } as const;
 export type FromWebhooksCommand =
   | { readonly kind: typeof FromWebhooks.Ready }
-  /** The receiver began to fail, with why, or works again. */
+  /** The receiver began to fail, with the reason, or works again. */
   | { readonly kind: typeof FromWebhooks.Changed; readonly failure: string | undefined };

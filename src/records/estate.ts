@@ -1,6 +1,6 @@
 /**
- * What an owner leaves to the next one, beside the table: main keeps a copy. It changes rarely, when MQTT clients come and
- * go, and is told once a poll.
+ * What an owner leaves to the next one, besides the table. Main keeps a copy. It changes rarely, when MQTT clients come
+ * and go, and changes are sent once a poll.
  */
 import type { Will } from './requests.ts';
 
@@ -18,7 +18,7 @@ export interface Estate {
   readonly wills: Map<string, Will>;
 }
 
-/** By id; undefined: there is nothing any more. */
+/** By id; undefined: the entry is gone. */
 export interface EstateChanges {
   readonly clients: ReadonlyMap<string, KeptClient | undefined>;
   readonly wills: ReadonlyMap<string, Will | undefined>;
@@ -29,7 +29,7 @@ export function createEstate(): Estate {
   return { clients: new Map(), wills: new Map() };
 }
 
-/** Takes over what has changed; undefined removes an entry. */
+/** Applies changes; undefined removes an entry. */
 export function applyToEstate(estate: Estate, changes: EstateChanges): void {
   apply(estate.clients, changes.clients);
   apply(estate.wills, changes.wills);

@@ -1,6 +1,6 @@
 /**
  * The event record, the same from an edge to the owner and from the owner to an edge (the owner fills in `seq` and
- * `device`). It is read where it lies: nothing is made per event.
+ * `device`). It is read in place: no object is allocated per event.
  *
  *   0      8              16     24           28     29         30      31         32            34    36
  *   | at   | received     | seq  | u32 device | type | priority | flags | ackBytes | statusBytes | pad | u32 payloadBytes
@@ -32,21 +32,21 @@ export const EventField = {
 export const EventFlag = {
   /** The payload is `data` as JSON, empty for null; otherwise it is opaque. */
   payloadIsJson: 1,
-  /** What the hub itself says of the device. */
+  /** The hub itself reports the device's state. */
   fromHub: 2,
-  /** The payload is what an MQTT client published: of a status `data` is only a part of it (`publishedData`). */
+  /** The payload is what an MQTT client published; in a status, `data` is only a part of it (`publishedData`). */
   asPublished: 4,
 } as const;
 
 /** How full a ring may get for an event of each priority. */
 const shares = [Share.low, Share.low, Share.normal, Share.high] as const;
 
-/** @returns room for an event in the ring, -1 when it has none for this priority */
+/** @returns the offset of room for an event in the ring, -1 when it has none for this priority */
 export function claimEvent(ring: RingProducer, bytes: number, priority: number): number {
   return ring.claim(EVENT_KIND, bytes, shares[priority as 1 | 2 | 3]);
 }
 
-/** What an event says beside its body. */
+/** What an event says besides its body. */
 export interface EventHead {
   readonly at: number;
   readonly received: number;
@@ -100,7 +100,7 @@ export function copyEvent(
   for (let word = first; word < end; word++) target[word + shift] = source[word]!;
 }
 
-/** Up to here a loop beats `set`, which makes a view first. */
+/** Up to this length a loop is faster than `set`, which first makes a view. */
 const COPY_BY_WORDS_BYTES_MAX = 512;
 
 /** Length of an event record without its ack id, bytes. */
@@ -117,17 +117,17 @@ export function wholeEventBytes(views: RecordViews, offset: number): number {
   return eventBytes(views, offset) + views.u8[offset + EventField.ackBytes]!;
 }
 
-/** Views over private memory in which an event of this length can be put together. */
+/** Views over private memory with room to build an event of this length. */
 export function privateViews(bytes: number): RecordViews {
   return recordViews(new ArrayBuffer((bytes + 7) & ~7));
 }
 
-/** The number of an event that stands at the start of views of its own. */
+/** The number of an event that is at the start of its own views. */
 export function seqOf({ f64 }: RecordViews): number {
   return f64[EventField.seq >> 3]!;
 }
 
-/** A private copy of an event record, its ack id included. */
+/** A private copy of an event record, including its ack id. */
 export function copyOfEvent(views: RecordViews, offset: number): RecordViews {
   const bytes = wholeEventBytes(views, offset);
   const copy = privateViews(bytes);
@@ -140,7 +140,7 @@ export function isHigh({ u8 }: RecordViews, offset: number): boolean {
   return u8[offset + EventField.priority] === Priority.high;
 }
 
-/** An event that no connection sent: the hub's own, an operator's, or a will. */
+/** An event that did not come over a connection: the hub's own, an operator's, or a will. */
 export interface OwnEvent {
   readonly type: number;
   readonly priority: number;
@@ -153,7 +153,7 @@ export interface OwnEvent {
   readonly payload: Uint8Array;
 }
 
-/** Puts the event together at the start of these views. @returns its length */
+/** Builds the event at the start of these views. @returns its length */
 export function writeOwnEvent(views: RecordViews, event: OwnEvent): number {
   const { status, payload } = event;
   const body = writeEventHead(views, 0, {
@@ -169,12 +169,12 @@ export function writeOwnEvent(views: RecordViews, event: OwnEvent): number {
   return body + status.length + payload.length;
 }
 
-/** The event in memory of its own. */
+/** The event in its own memory. */
 export function eventOf(event: OwnEvent): RecordViews {
   const views = privateViews(EventField.body + event.status.length + event.payload.length);
   writeOwnEvent(views, event);
   return views;
 }
 
-/** Neither a slot nor a session. */
+/** Stands for no slot and no session. */
 const NO_NUMBER = 0xffffffff;

@@ -1,10 +1,10 @@
 /**
- * Declares the layout of the control records that cross rings: one literal names the fields, and writer, reader and
- * offsets follow from it. Control records are rare next to events, so reading one makes an object; events have a
- * layout of their own (`event.ts`) that is read in place.
+ * Declares the layout of the control records that cross rings: one literal names the fields; writer, reader and offsets
+ * are derived from it. Control records are rare next to events, so reading one creates an object; events have their own
+ * layout (`event.ts`), which is read in place.
  *
- * Fixed fields come first, 8-byte fields before smaller ones; texts and bytes follow, each behind the one before, with
- * their lengths among the fixed fields. Numbers are little-endian, as on every host that Node runs on.
+ * Fixed fields come first, 8-byte fields before smaller ones. Texts and bytes follow one after the other, with their
+ * lengths among the fixed fields. Numbers are little-endian, as on every host that Node runs on.
  */
 import type { RecordViews, RingProducer } from '../memory/ring.ts';
 
@@ -43,7 +43,7 @@ export interface Placed<F extends string> {
 
 /**
  * Larger fields first, so that each is aligned.
- * @param fixedBytes what a field of each kind takes of the fixed part
+ * @param fixedBytes bytes of the fixed part that a field of each kind takes
  * @returns the fields with their offsets, and the fixed part's length
  */
 export function place<F extends string>(
@@ -115,7 +115,7 @@ export function recordLayout<const F extends Fields>(kind: number, fields: F): R
   };
 }
 
-/** Up to here a loop over characters beats a call of the runtime: ids are that short. */
+/** Up to this length a loop over characters is faster than a call of the runtime: ids are that short. */
 const SHORT_TEXT_MAX = 128;
 const ASCII_END = 0x80;
 
@@ -145,7 +145,7 @@ function putText({ u8 }: RecordViews, at: number, text: string): number {
   return at + bytes.length;
 }
 
-/** By the memory of a ring: the same bytes as a Buffer, whose decoders take shared memory as they find it. */
+/** By the memory of a ring: the same bytes as a Buffer, whose decoders accept shared memory. */
 const buffers = new WeakMap<Uint8Array, Buffer>();
 
 function readText({ u8 }: RecordViews, start: number, length: number): string {

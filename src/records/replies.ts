@@ -1,11 +1,11 @@
 /**
- * What the owner tells an edge, beside events: who was let in, what was asked for, what has changed, and who gets which
- * device's events. Nothing here is text of a protocol: the edge encodes it for each session's own.
+ * The records from the owner to an edge, besides events: who was admitted, answers to requests, what has changed, and
+ * who gets which device's events. None of them is protocol text: the edge encodes them for each session's protocol.
  */
 import { EVENT_KIND } from './event.ts';
 import { recordLayout } from './layout.ts';
 
-/** The peer was let in. `more`: of a subscriber, further `resumed` notices follow. */
+/** The peer was admitted. `more`: for a subscriber, further `resumed` notices follow. */
 const joined = recordLayout(2, {
   session: 'u32',
   slot: 'u32',
@@ -14,11 +14,11 @@ const joined = recordLayout(2, {
   resumed: 'bytes',
   filters: 'text',
 });
-/** The connection is to be closed with this code of the registry. */
+/** Close the connection with this code of the registry. */
 const closed = recordLayout(3, { session: 'u32', code: 'u32' });
-/** Another edge takes the device over: once all that came over the connection was told, it is to leave. */
+/** Another edge takes over the device: it must leave once everything that arrived over the connection was passed on. */
 const release = recordLayout(24, { session: 'u32' });
-/** An event was taken: its number, or with `skipped` its own or the last one's. */
+/** An event was accepted: its number, or with `skipped` its own or the last one's. */
 const ack = recordLayout(4, { seq: 'f64', session: 'u32', skipped: 'flag', id: 'bytes' });
 /** One page of an answer. */
 const answer = recordLayout(5, {
@@ -31,7 +31,7 @@ const answer = recordLayout(5, {
 });
 /** The request waits for other nodes of the cluster: until its answer, the owner does nothing for it. */
 const deferred = recordLayout(26, { session: 'u32', request: 'u32' });
-/** One page of what the hub itself has to say of a subscriber's subscriptions. */
+/** One page of the hub's own notices about a subscriber's subscriptions. */
 const notice = recordLayout(6, {
   session: 'u32',
   notice: 'u8',
@@ -47,11 +47,11 @@ const vip = recordLayout(9, { session: 'u32', vip: 'flag' });
 export const GapReason = { overload: 0, cluster: 1 } as const;
 export type GapReason = (typeof GapReason)[keyof typeof GapReason];
 const gap = recordLayout(10, { from: 'f64', to: 'f64', device: 'u32', reason: 'u8' });
-/** A new owner has taken over and asks whom the edge holds. */
+/** A new owner has taken over and asks which sessions the edge holds. */
 const resync = recordLayout(11, {});
-/** After a resync: a device's last number, for an edge that may lack events up to it. */
+/** After a resync: a device's last number, for an edge that may have missed events up to it. */
 const seq = recordLayout(12, { seq: 'f64', device: 'u32' });
-/** All was told of who gets what; who was not named gets nothing any more. */
+/** The owner has named everyone who gets events; all others get nothing any more. */
 const resynced = recordLayout(13, {});
 /** One page of the devices that a filter follows; `page` names it for `More`, after which the next comes if it `waits`. */
 const filterPage = recordLayout(14, {
@@ -65,12 +65,12 @@ const filterPage = recordLayout(14, {
 
 /** The first listener of a device came, or its last one went. */
 const interest = recordLayout(15, { session: 'u32' });
-/** The peer is to be pinged: whether it answers decides where its home is. */
+/** Ping the peer: whether it answers decides where its home is. */
 const probe = recordLayout(25, { session: 'u32' });
 
-/** An MQTT client has its id. `present`: there was a session, which kept this. */
+/** An MQTT client has its id now. `present`: there was a session, which kept this. */
 const registered = recordLayout(20, { session: 'u32', present: 'flag', kept: 'text' });
-/** A leave that was to be confirmed has been worked off: nothing more comes for the session. */
+/** A leave that asked for confirmation has been processed: nothing more comes for the session. */
 const left = recordLayout(16, { session: 'u32' });
 
 export const FromOwnerRecord = {
@@ -116,7 +116,7 @@ export const { write: writeSeq, read: readSeq } = seq;
 export const { write: writeResynced } = resynced;
 export const { write: writeFilterPage, read: readFilterPage } = filterPage;
 
-/** What the hub tells of subscriptions unasked. */
+/** What the hub reports about subscriptions without a request. */
 export const Notice = {
   /** Kept from a lost connection and active again. */
   resumed: 0,
@@ -135,7 +135,7 @@ export const Notice = {
   gone: 11,
   /** There is no room for a device that a filter matches. */
   filterFull: 12,
-  /** Where the device stands now: another node has told. */
+  /** The device's current entry, from another node. */
   entry: 13,
 } as const;
 export type Notice = (typeof Notice)[keyof typeof Notice];
@@ -151,7 +151,7 @@ export const Refusal = {
   unusedFull: 6,
   malformed: 7,
   tooManyFilters: 8,
-  /** A position was given for a subscription that is active already. */
+  /** A position was given for a subscription that is already active. */
   alreadyActive: 9,
 } as const;
 export type Refusal = (typeof Refusal)[keyof typeof Refusal];
@@ -166,17 +166,17 @@ export interface Entry {
   readonly deviceState: number;
   /** Wall-clock ms, 0 never. */
   readonly lastSeen: number;
-  /** Of the last event; the next one that the session gets is `seq` + 1. */
+  /** Number of the last event; the next one that the session gets is `seq` + 1. */
   readonly seq: number;
-  /** Another whenever the device's numbering starts anew. */
+  /** Changes whenever the device's numbering starts anew. */
   readonly epoch: number;
-  /** Of the device's slot: it tells whether the slot has changed hands since. */
+  /** Generation of the device's slot: it shows whether another device has taken the slot since. */
   readonly generation: number;
-  /** '' when the device has told none. */
+  /** '' if the device has reported none. */
   readonly deviceStatus: string;
 }
 
-/** Of a device of which nothing but its id is to be said. */
+/** The entry of a device about which only the id is reported. */
 export function bareEntry(device: string): Entry {
   return {
     device,
@@ -286,11 +286,11 @@ export function readEntries(page: Uint8Array): Entry[] {
   return entries;
 }
 
-/** Filters of an answer or a notice, each with a number: what an answer says of it. */
+/** Filters of an answer or a notice, each with a number, whose meaning depends on the answer. */
 export interface FilterEntry {
   /** With its star. */
   readonly filter: string;
-  /** In the answer to subscribe and resume the devices that it follows; in that to list its `RowState`. */
+  /** In an answer to subscribe or resume, the number of devices that it follows; in one to list, its `RowState`. */
   readonly value: number;
 }
 
@@ -319,7 +319,7 @@ export function encodeRefusals(refused: readonly RefusedDevice[]): Uint8Array {
   return Buffer.from(refused.map(({ device, why }) => `${why} ${device}`).join('\n'));
 }
 
-/** What was refused, by device. @param bytes lines of a `Refusal` and an id; none: nothing was */
+/** The refusals by device. @param bytes lines of a `Refusal` and an id; none: nothing was refused */
 export function readRefusals(bytes: Uint8Array): RefusedDevice[] {
   if (bytes.length === 0) return [];
   const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('latin1');

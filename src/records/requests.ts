@@ -1,6 +1,6 @@
 /**
- * What an edge tells the owner, beside events: who came, who left, who was heard again, and what its peers ask for.
- * A session is one peer in one role; its number carries the number of its edge, so it is unique in the hub.
+ * The records from an edge to the owner, besides events: who came, who left, who was heard again, and what its peers
+ * ask for. A session is one peer in one role; its number contains the number of its edge, so it is unique in the hub.
  */
 import type { Actor } from '../access/actor.ts';
 import { PatternSet } from '../access/pattern-set.ts';
@@ -31,11 +31,11 @@ const join = recordLayout(2, {
   patterns: 'text',
   gateway: 'text',
 });
-/** A session is over. `clean`: by a goodbye. `confirm`: the edge waits for `Left`. `keepMs`: see `Leave`. */
+/** A session has ended. `clean`: by a goodbye. `confirm`: the edge waits for `Left`. `keepMs`: see `Leave`. */
 const leave = recordLayout(3, { session: 'u32', clean: 'flag', confirm: 'flag', keepMs: 'f64' });
-/** A peer whose silence is on record was heard. */
+/** A peer that counts as silent was heard. */
 const active = recordLayout(4, { session: 'u32' });
-/** A subscriber asks for something. `request` comes back in the answer. */
+/** A subscriber's request. `request` comes back in the answer. */
 const request = recordLayout(5, {
   session: 'u32',
   request: 'u32',
@@ -47,18 +47,20 @@ const request = recordLayout(5, {
   devices: 'text',
   filters: 'text',
 });
-/** The next page of an answer may come; `request` 0: of what the hub itself tells. */
+/** The next page of an answer may come; `request` 0: of the hub's own notices. */
 const more = recordLayout(6, { session: 'u32', request: 'u32' });
-/** All joins after a `Resync` were told. */
+/** All joins after a `Resync` have been sent. */
 const synced = recordLayout(7, {});
 /**
- * An MQTT client takes its id, before it is anything else; the owner answers with `Registered` once an older connection
- * of the id has left. `again`: told to a new owner, of a client that an earlier one had registered.
+ * An MQTT client takes its id, before it has any role; the owner answers with `Registered` once an older connection
+ * with the id has left. `again`: told to a new owner, of a client that an earlier one had registered.
  */
 const register = recordLayout(20, { session: 'u32', clean: 'flag', again: 'flag', id: 'text' });
 /** It has left. `kept`: what its session keeps for `keepMs`; 0: nothing. `id`: for an owner that does not know it. */
 const deregister = recordLayout(21, { session: 'u32', keepMs: 'f64', id: 'text', kept: 'text' });
-/** What is published of a device when it is lost; `type` 0: nothing any more. `delayMs`: replaces the leave grace where it is shorter. */
+/**
+ * What is published for a device when it is lost; `type` 0: nothing any more. `delayMs`: replaces a longer leave grace.
+ */
 const will = recordLayout(22, {
   session: 'u32',
   type: 'u8',
@@ -96,13 +98,13 @@ export const KEEP_AS_SET = -1;
 export interface Leave {
   readonly session: number;
   readonly clean: boolean;
-  /** Whether the owner is to answer with `Left`. */
+  /** Whether the owner answers with `Left`. */
   readonly confirm?: boolean;
   /** How long a subscriber's subscriptions are kept, ms, 0 not at all; or `KEEP_AS_SET`. */
   readonly keepMs?: number;
 }
 
-/** Writes that a session is over. */
+/** Writes that a session has ended. */
 export function writeLeave(ring: Parameters<typeof leave.write>[0], value: Leave): void {
   leave.write(ring, { confirm: false, keepMs: KEEP_AS_SET, ...value });
 }
@@ -127,11 +129,11 @@ export interface Join {
   readonly hold: boolean;
   /** A device that wants to know whether anybody listens. */
   readonly interest: boolean;
-  /** The hub has made the id: no other node knows it. */
+  /** The hub has generated the id: no other node knows it. */
   readonly generated?: boolean;
   /** A subscriber for whom nothing is to be kept from an earlier connection. */
   readonly fresh?: boolean;
-  /** No silence limit is shorter, ms; Infinity: an open connection is never silent. */
+  /** Lower bound of all silence limits, ms; Infinity: an open connection is never silent. */
   readonly silenceMsMin?: number;
   /** The gateway that speaks for the device; '' for a connection of its own. */
   readonly gateway: string;
@@ -141,7 +143,7 @@ export interface Join {
   readonly ticket: number;
 }
 
-/** Ids and patterns hold no newline: a list travels as lines. */
+/** Ids and patterns contain no newline, so a list travels as lines. */
 export function writeJoin(ring: Parameters<typeof join.write>[0], value: Join): void {
   const { session, kind, actor, again, hold, interest, gateway, connectedAt, ticket } = value;
   const { fresh = false, silenceMsMin = 0, generated = false } = value;
@@ -174,7 +176,7 @@ export function readJoin(...at: Parameters<typeof join.read>): Required<Join> {
   return { ...rest, kind: kind as SessionKind, actor };
 }
 
-/** What a subscriber may ask for through the owner. */
+/** The requests of a subscriber that the owner answers. */
 export const Op = { subscribe: 1, unsubscribe: 2, pause: 3, resume: 4, list: 5 } as const;
 export type OpName = keyof typeof Op;
 const opNames: ReadonlyMap<number, OpName> = new Map(
@@ -192,13 +194,13 @@ export interface Request {
   readonly filters: readonly string[];
   /** Bits of the event types that a subscribe asks for. */
   readonly types: number;
-  /** It asks for kept events too; the edge replays them. */
+  /** It also asks for kept events; the edge replays them. */
   readonly past?: boolean;
   /** Devices of a filter in one slice, at most `DEVICES_PER_SLICE`: fewer where the edge has more to do for each. */
   readonly slice?: number;
 }
 
-/** What a subscriber asks; ids and filters travel as lines. */
+/** A subscriber's request; ids and filters travel as lines. */
 export function writeRequest(ring: Parameters<typeof request.write>[0], value: Request): void {
   const { session, request: number, op, devices, types, past = false, slice = DEVICES_PER_SLICE } = value;
   request.write(ring, {

@@ -1,7 +1,7 @@
 /**
- * Numbers of sessions. A number carries its edge's in the lowest bits, so that it is unique in the hub and names the
- * thread that holds the connection. It is used again only after 2^26 further connections of the same edge, and never
- * while a session has it.
+ * Numbers of sessions. A number has its edge's number in the lowest bits, so it is unique in the hub and names the
+ * thread that holds the connection. It is reused only after 2^26 further connections of the same edge, and never while
+ * a session has it.
  */
 
 const EDGE_BITS = 6;
@@ -14,13 +14,13 @@ export function edgeOf(session: number): number {
   return session & (EDGES_MAX - 1);
 }
 
-/** Memory for the last number that an edge has given out; on main, once per edge. */
+/** Memory for the last number that an edge has used; made on main, once per edge. */
 export function createSessionNumbers(): SharedArrayBuffer {
   return new SharedArrayBuffer(4);
 }
 
 /**
- * @param memory written by this edge alone; a thread that takes another's place goes on counting
+ * @param memory written by this edge alone; a thread that takes another's place continues the count
  * @param isUsed whether a session has the number now
  * @returns the next number with each call
  */

@@ -1,6 +1,6 @@
 /**
- * The order in which peers joined, over all edges: one counter in shared memory. It has 64 bits and never wraps, so a
- * connection may last as long as it likes.
+ * The order in which peers joined, over all edges: one counter in shared memory. It has 64 bits and never wraps, so it
+ * works for connections of any age.
  */
 
 export function createTickets(): SharedArrayBuffer {

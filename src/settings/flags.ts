@@ -1,4 +1,4 @@
-/** Reads settings from the command line. A wrong flag does not stop the parse: the flags after it are read too. Pure. */
+/** Reads settings from the command line. A wrong flag does not stop the parse; later flags are read too. Pure. */
 import { Command, Option } from 'commander';
 import { helpItems, helpWidth, layOutHelp } from './help-layout.ts';
 import { nearestName, problem, shown, unknownName } from './problems.ts';
@@ -47,7 +47,7 @@ export function readFlags(argv: readonly string[]): FlagsRead {
 
 /**
  * All settings by group, each with its accepted values, its default and its environment variable.
- * @param columns of the terminal; undefined without one
+ * @param columns width of the terminal; undefined without one
  */
 export function helpText(columns?: number): string {
   const secrets = settingKeys.filter((key) => rowOf(key).secret);
@@ -64,7 +64,7 @@ ${wrap(PRECEDENCE)}
 `;
 }
 
-/** To commander every value is optional: a missing one is then one problem among others and does not end the parse. */
+/** Every value is optional for commander: so a missing one is a problem like any other and does not end the parse. */
 function commandLine(): Command {
   const command = new Command('dat')
     .description('Device Aggregator Tunnel: sends the events of devices to the subscribers that follow them.')

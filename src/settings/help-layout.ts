@@ -1,19 +1,19 @@
-/** How help is laid out: wrapped at the width of the terminal, however narrow that is. */
+/** Lays out help: wraps at the width of the terminal, however narrow. */
 import type { Command, Help } from 'commander';
 
 /** Longer lines are hard to read. */
 const WIDTH_MAX = 110;
 const WIDTH_WITHOUT_TERMINAL = 80;
-/** Where less than this is left beside the terms, descriptions go below them. */
+/** If less than this is left beside the terms, descriptions go below them. */
 const BESIDE_MIN = 30;
 const BELOW_INDENT = 6;
 
-/** @param columns of the terminal; 0 or undefined without one */
+/** @param columns width of the terminal; 0 or undefined without one */
 export function helpWidth(columns: number | undefined): number {
   return Math.min(columns || WIDTH_WITHOUT_TERMINAL, WIDTH_MAX);
 }
 
-/** To be called before commands are added: they inherit it. */
+/** Call before commands are added, because they inherit it. */
 export function layOutHelp(command: Command): void {
   command.configureHelp({ minWidthToWrap: 1, formatItem });
 }

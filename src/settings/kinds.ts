@@ -1,13 +1,13 @@
 /**
- * The kinds of values that settings have, each in words and as a schema. Flags and environment variables give strings,
- * the config file gives strings or native JSON; one schema takes both. Pure; main thread, at start.
+ * The kinds of values that settings have, each in words and as a schema. Flags and environment variables give strings;
+ * the config file gives strings or native JSON. One schema accepts both. Pure; main thread, at start.
  */
 import { isIP } from 'node:net';
 import { z } from 'zod';
 import { ID_ACCEPTED, isId } from '../wire/id.ts';
 import { TEMPLATES_ACCEPTED } from '../wire/mqtt/templates.ts';
 
-/** Linux accepts no longer path. */
+/** Linux accepts no longer paths. */
 const PATH_CHARACTERS_MAX = 4095;
 
 export interface SettingKind<Value> {
@@ -25,7 +25,7 @@ const HOST_NAME = /^[A-Za-z0-9](?:[A-Za-z0-9.-]{0,252})$/;
 /** Digits and dots are an address; an invalid one must not pass as a name. */
 const NUMERIC = /^[0-9.]+$/;
 const WHOLE_NUMBER = /^(?:0|-?[1-9][0-9]*)$/;
-/** A comma would end it in the list; `*` is no wildcard here, and no client sends it. */
+/** A comma would end it in the list; `*` is not a wildcard here, and no client sends it. */
 const ORIGIN = /^(?!\*$)[\x21-\x2b\x2d-\x7e]+$/;
 /** Visible ASCII: what fits in an Authorization header without quoting. */
 const TOKEN = /^[\x21-\x7e]{1,1024}$/;
@@ -115,7 +115,7 @@ function isKeySetUrl(url: string): boolean {
   return isFetchable(url) && (protocol === 'https:' || here);
 }
 
-/** `fetch` takes no URL with a user name or a password: each request would fail. */
+/** `fetch` refuses a URL with a user name or a password, so each request would fail. */
 function isFetchable(url: string): boolean {
   if (!URL.canParse(url)) return false;
   const { protocol, username, password } = new URL(url);
@@ -175,7 +175,7 @@ export const origins: SettingKind<readonly string[]> = {
   words: [],
 };
 
-/** What stands between the commas is checked by a rule, which says of each what is wrong. */
+/** A rule checks the parts between the commas, and says what is wrong with each. */
 export const topicTemplates: SettingKind<readonly string[]> = {
   schema: listOf(z.string().min(1)),
   accepted: TEMPLATES_ACCEPTED,
@@ -205,7 +205,7 @@ function isNatsUrl(text: string): boolean {
   return (protocol === 'nats:' || protocol === 'tls:') && hostname !== '' && isBare;
 }
 
-/** An id as devices have one; '' where none need be given. */
+/** An id, as for devices; '' if it is optional. */
 export function idOrNone(none: string): SettingKind<string> {
   return {
     schema: z.string().refine((value) => value === none || isId(value)),

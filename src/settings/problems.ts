@@ -10,10 +10,10 @@ const SHOWN_CHARACTERS_MAX = 60;
 /** Line breaks that JSON does not escape, and characters that move a terminal's cursor or reverse its text. */
 const UNPRINTABLE = /[\u007f-\u009f\u200e\u200f\u2028-\u202e\u2066-\u2069]/g;
 
-/** What stands before the host of a URL: a user with a password, or a token. A slash in it is wrong, and no less secret. */
+/** The part before the host of a URL: a user with a password, or a token. A slash in it is wrong, but still secret. */
 const CREDENTIALS = /(?<=:\/\/)[^\s,?#]*@/g;
 
-/** URLs in the text keep all but their credentials. */
+/** Removes the credentials from URLs in the text. */
 export function withoutCredentials(text: string): string {
   return text.replace(CREDENTIALS, '********@');
 }

@@ -1,4 +1,4 @@
-/** What a reload of the settings may change: compares what is in force with what was loaded anew. Pure. */
+/** Decides what a reload changes: compares the settings in force with the newly loaded ones. Pure. */
 import { isAuthenticated } from '../access/keys.ts';
 import { rowOf, type SettingKey, type Settings, settingKeys } from './schema.ts';
 
@@ -7,11 +7,13 @@ export interface ReloadPlan {
   readonly changed: readonly SettingKey[];
   /** Settings with another value that take a restart. */
   readonly needRestart: readonly SettingKey[];
-  /** What is in force once the changed ones have taken effect. */
+  /** The settings in force once the changed ones have taken effect. */
   readonly settings: Settings;
 }
 
-/** Turning one of these on or off takes a restart, whatever is reloadable of it: listeners are built for it. */
+/**
+ * Turning one of these on or off takes a restart, even if its settings are reloadable, because listeners depend on it.
+ */
 const switches: readonly {
   readonly keys: readonly SettingKey[];
   readonly isOn: (settings: Settings) => boolean;
@@ -25,7 +27,7 @@ const switches: readonly {
   },
 ];
 
-/** What of newly loaded settings takes effect with a reload, and what only with a restart. */
+/** Splits newly loaded settings into those that take effect with a reload, and those that need a restart. */
 export function planReload(inForce: Settings, loaded: Settings): ReloadPlan {
   const switched = new Set(
     switches.filter(({ isOn }) => isOn(inForce) !== isOn(loaded)).flatMap(({ keys }) => keys),
@@ -36,7 +38,7 @@ export function planReload(inForce: Settings, loaded: Settings): ReloadPlan {
   return { changed, needRestart, settings: { ...inForce, ...pick(loaded, changed) } };
 }
 
-/** Of the settings these alone. */
+/** Only these settings. */
 export function pick(settings: Settings, keys: readonly SettingKey[]): Partial<Settings> {
   return Object.fromEntries(keys.map((key) => [key, settings[key]]));
 }

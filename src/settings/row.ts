@@ -1,4 +1,4 @@
-/** What a setting is made of, and the bounds that several settings share. */
+/** The parts of a setting, and the bounds that several settings share. */
 import { type SettingKind, wholeNumber } from './kinds.ts';
 
 export interface SettingRow<Value> {
@@ -7,11 +7,11 @@ export interface SettingRow<Value> {
   /** The default in words, where the value alone does not say enough. */
   readonly defaultText?: string;
   readonly group: SettingGroup;
-  /** What it does and what follows from it; what 0 means if 0 is accepted. */
+  /** What it does and what follows from it, and what 0 means if it is accepted. */
   readonly meaning: string;
   /** The value is never printed, and there is no flag: other users of the machine can read a process's arguments. */
   readonly secret?: true;
-  /** It may stand in the environment only. */
+  /** It may be set in the environment only. */
   readonly environmentOnly?: true;
   /**
    * A reload applies a new value, or reads the named file again, without dropping a connection. Without this marker a
@@ -42,7 +42,7 @@ export const ROWS_MAX = 16_000_000;
 export const spanMs = wholeNumber(1, SPAN_MS_MAX, 'ms');
 export const spanMsOrZero = wholeNumber(0, SPAN_MS_MAX, 'ms');
 
-/** A setting, whose default has to be a value of its kind. */
+/** Declares a setting; its default must be a value of its kind. */
 export function row<Value>(entry: SettingRow<Value>): SettingRow<Value> {
   return entry;
 }

@@ -1,11 +1,11 @@
-/** What must hold between settings. A rule is checked only if each setting it names is valid by itself. Pure. */
+/** Rules between settings. A rule is checked only if each setting that it names is valid by itself. Pure. */
 import { isAuthenticated } from '../access/keys.ts';
 import { isLoopback } from '../ip.ts';
 import { readTemplates } from '../wire/mqtt/templates.ts';
 import { problem, shown } from './problems.ts';
 import { envName, type SettingKey, type Settings } from './schema.ts';
 
-/** Where each given setting is; the others have their default. */
+/** Where each given setting comes from; the others have their default. */
 export type Origins = ReadonlyMap<SettingKey, string>;
 
 export interface Circumstances {
@@ -79,7 +79,7 @@ const rules: readonly Rule[] = [
   {
     keys: ['sendQueueBytes', 'sendQueueMaxBytes'],
     check: ({ sendQueueBytes, sendQueueMaxBytes }, { origins }) => {
-      // The default yields to a lower hard limit. A given number is meant, so it is refused.
+      // The default yields to a lower hard limit. A number that was set is intended, so it is refused.
       if (!origins.has('sendQueueBytes') || sendQueueBytes <= sendQueueMaxBytes) return undefined;
       const max = `${placeOf('sendQueueMaxBytes', origins)}, ${sendQueueMaxBytes}`;
       const expected = `at most the hard limit of the same queue (${max})`;

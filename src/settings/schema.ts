@@ -1,7 +1,7 @@
 /**
- * Every setting, once. The types, the parsers of flags, environment and file, the help and docs/settings.md follow
- * from these rows, and so do the names: key `devicePort` is `DAT_DEVICE_PORT` and `--device-port`. The rows are in
- * `rows/`, a file for each group. What must hold between settings is in `rules.ts`.
+ * Every setting, once. The types, the parsers of flags, environment and file, the help and docs/settings.md are derived
+ * from these rows, and so are the names: key `devicePort` is `DAT_DEVICE_PORT` and `--device-port`. The rows are in
+ * `rows/`, one file per group. Rules between settings are in `rules.ts`.
  */
 import type { SettingRow } from './row.ts';
 import { accessRows } from './rows/access.ts';
@@ -28,14 +28,14 @@ export const settingRows = {
 
 export type SettingKey = keyof typeof settingRows;
 
-/** One value for every row, checked; plain data that may be sent to a thread. */
+/** A checked value for every row; plain data that can be sent to a thread. */
 export type Settings = {
   readonly [Key in SettingKey]: (typeof settingRows)[Key] extends SettingRow<infer Value> ? Value : never;
 };
 
 export const settingKeys = Object.keys(settingRows) as readonly SettingKey[];
 
-/** The row without its value's type, for code that treats all settings alike. */
+/** The row without the type of its value, for code that treats all settings alike. */
 export function rowOf(key: SettingKey): SettingRow<unknown> {
   return settingRows[key];
 }

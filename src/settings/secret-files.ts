@@ -1,4 +1,4 @@
-/** Secrets that stand in files of their own: what is in the file becomes the value of the setting. Pure. */
+/** Secrets in separate files: the content of the file becomes the value of the setting. Pure. */
 import { problem, readFailure, wrongValue } from './problems.ts';
 import { rowOf, type SettingKey } from './schema.ts';
 import type { Given, SourceRead } from './sources.ts';

@@ -1,4 +1,4 @@
-/** Reads settings from the environment and the config file. Pure: the caller passes in what is read. */
+/** Reads settings from the environment and the config file. Pure: the caller passes in their content. */
 import { lookAtJson } from '../json-text.ts';
 import { problem, readFailure, shown, unknownName } from './problems.ts';
 import { envName, rowOf, type SettingKey, settingKeys } from './schema.ts';
@@ -6,7 +6,7 @@ import { envName, rowOf, type SettingKey, settingKeys } from './schema.ts';
 /** One value given for a setting, not yet checked. */
 export interface Given {
   readonly key: SettingKey;
-  /** undefined: the name is there, its value is missing */
+  /** undefined: the name is there but its value is missing */
   readonly value: unknown;
   /** `flag --host`, `env DAT_HOST` or `file dat.json, key host` */
   readonly where: string;
@@ -84,7 +84,7 @@ export function readConfigFile(path: string, readFile: (path: string) => string)
   return { given, problems };
 }
 
-/** The engine's own message may quote the file, so a syntax error is reported only by its position. */
+/** The engine's own message may quote the file, so only the position of a syntax error is reported. */
 function unreadable(file: string, error: unknown): string {
   if (error instanceof SyntaxError) {
     const place = /\bposition \d+(?: \(line \d+ column \d+\))?/.exec(error.message)?.[0];
@@ -93,7 +93,7 @@ function unreadable(file: string, error: unknown): string {
   return problem(file, readFailure(error), 'the path of a readable JSON file');
 }
 
-/** A name or path: as it is if that is harmless, otherwise quoted. */
+/** A name or path: unchanged if that is harmless, otherwise quoted. */
 function named(name: string): string {
   return /^[\w./~-]{1,200}$/.test(name) ? name : shown(name);
 }

@@ -1,4 +1,4 @@
-/** What a start with these settings would meet: the files that they name, read and checked as a start does. */
+/** Finds the problems of a start with these settings: reads and checks the files that they name, as a start does. */
 import { readTokenConfig } from '../access/keys.ts';
 import { KeyError } from '../key-error.ts';
 import { checkWritable, SnapshotRefused } from '../snapshot/files.ts';
@@ -7,7 +7,7 @@ import type { Settings } from './schema.ts';
 
 /**
  * @param readFile returns a file's text, and throws what the file system throws
- * @returns what a start would be refused for, one line each
+ * @returns the reasons why a start would fail, one line each
  */
 export function startProblems(settings: Settings, readFile: (path: string) => string): string[] {
   const steps: readonly (() => unknown)[] = [
@@ -26,7 +26,7 @@ export function startProblems(settings: Settings, readFile: (path: string) => st
   });
 }
 
-/** A start only logs it, but no peer that looks at the certificate connects. */
+/** A start only logs this, but no peer that checks the certificate could connect. */
 function expectValid(tls: ReturnType<typeof readTls>): void {
   if (tls !== undefined && tls.expiresAtMs < Date.now())
     throw new KeyError(

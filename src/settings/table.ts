@@ -1,4 +1,4 @@
-/** The settings as Markdown, as docs/settings.md prints them: one table per group, in the order of the help. */
+/** The settings as Markdown for docs/settings.md: one table per group, in the order of the help. */
 import { defaultText } from './flags.ts';
 import { type SettingGroup, settingGroups } from './row.ts';
 import { envName, rowOf, type SettingKey, settingKeys } from './schema.ts';
@@ -18,7 +18,7 @@ function tableOf(group: SettingGroup): string {
 function cellsOf(key: SettingKey): readonly string[] {
   const { kind, meaning, secret, reloadable, environmentOnly, defaultText: inWords } = rowOf(key);
   const name = `${code(envName(key))}${secret ? ' (secret)' : ''}`;
-  // A process has the environment that it was started with.
+  // The environment of a running process cannot change.
   const takes = reloadable && !environmentOnly ? 'yes' : 'restart';
   return [name, inWords ?? code(defaultText(key)), kind.accepted, takes, meaning];
 }

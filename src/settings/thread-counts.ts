@@ -1,4 +1,4 @@
-/** How many threads hold connections beside main: what the settings say, or what suits the cores. Pure. */
+/** How many threads hold connections besides main: as set, or as suits the number of cores. Pure. */
 import { FANOUT_WORKERS_MAX } from './rows/threads.ts';
 import type { Settings } from './schema.ts';
 
@@ -9,9 +9,9 @@ export interface ThreadCounts {
   readonly fanout: number;
 }
 
-/** Below this a thread for devices takes its core from those that send to subscribers. */
+/** With fewer cores, a thread for devices would take its core from those that send to subscribers. */
 const INGEST_CORES_MIN = 5;
-/** All events pass through one owner: with more threads than this, it is what they wait for (decision 0044). */
+/** All events pass through one owner: more threads than this would wait for it (decision 0044). */
 const INGEST_AUTO_MAX = 8;
 
 /** @param cores how many the process may use */
@@ -27,8 +27,8 @@ export function resolveThreads(
 /**
  * @param cores how many the process may use
  * @param ingest threads that hold devices; 0: main does
- * @returns the number of fan-out workers, 0 to `FANOUT_WORKERS_MAX`; where it is `auto`, one core is left to the owner
- *   and one to each thread that holds devices, be it main alone. Main without devices does next to nothing.
+ * @returns the number of fan-out workers, 0 to `FANOUT_WORKERS_MAX`. With `auto`, one core is left for the owner and
+ *   one for each thread that holds devices, which may be main alone. Main without devices does next to nothing.
  */
 export function resolveFanoutWorkers(
   { fanoutWorkers }: Pick<Settings, 'fanoutWorkers'>,
@@ -39,7 +39,9 @@ export function resolveFanoutWorkers(
   return Math.min(FANOUT_WORKERS_MAX, Math.max(1, cores - 1 - Math.max(1, ingest)));
 }
 
-/** Half of the cores that the owner leaves. Which half is short depends on the load; who knows it sets both numbers. */
+/**
+ * Half of the cores that the owner leaves. Which half runs short depends on the load: if you know it, set both numbers.
+ */
 function autoIngest(cores: number): number {
   if (cores < INGEST_CORES_MIN) return 0;
   return Math.min(INGEST_AUTO_MAX, Math.floor((cores - 1) / 2));

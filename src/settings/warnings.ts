@@ -1,6 +1,6 @@
 /**
- * What the hub accepts and is probably not meant: secrets that can be guessed, times that contradict each other, settings
- * that do nothing while another is off. Pure.
+ * Warns about settings that are valid but probably unintended: secrets that can be guessed, times that contradict each
+ * other, settings that have no effect while another is off. Pure.
  */
 import { isAuthenticated, isShortSecret } from '../access/keys.ts';
 import { keyOf } from '../webhooks/signature.ts';
@@ -9,14 +9,14 @@ import { envName, rowOf, type SettingKey, type Settings } from './schema.ts';
 
 interface Warning {
   readonly keys: readonly SettingKey[];
-  /** What is wrong; undefined where nothing is. */
+  /** What is wrong; undefined if nothing is. */
   readonly check: (settings: Settings) => string | undefined;
 }
 
-/** Whoever asks once a millisecond needs centuries for as many random characters. */
+/** At one guess per millisecond, this many random characters take centuries. */
 const ADMIN_TOKEN_CHARACTERS_MIN = 16;
 
-/** What Standard Webhooks asks for. */
+/** As Standard Webhooks requires. */
 const WEBHOOK_KEY_BYTES_MIN = 24;
 
 /** Of a burst. */
@@ -88,7 +88,7 @@ const checks: readonly Warning[] = [
   },
 ];
 
-/** Settings that do nothing while something is off. */
+/** Settings that have no effect while something is off. */
 interface Idle {
   readonly keys: readonly SettingKey[];
   /** What turns them on. */
@@ -139,7 +139,7 @@ export function settingWarnings(settings: Settings, origins: Origins): string[] 
     return `${about} ${what}${others.length === 0 ? '' : ` (see ${others.join(', ')})`}`;
   });
   const useless = idle.flatMap(({ keys, by, isOff }) => {
-    // One that is given as its default, or as off, asks for nothing.
+    // A setting that is given with its default has no intended effect.
     const given = keys.filter((key) => origins.has(key) && settings[key] !== rowOf(key).default);
     if (given.length === 0 || !isOff(settings)) return [];
     return given.map((key) => `${envName(key)} has no effect without ${by.map(envName).join(' or ')}`);

@@ -89,7 +89,7 @@ export function parseEnd(line: string): { rows: number; sha256: string } {
 /** @returns when the snapshot was begun, wall-clock ms @throws SnapshotError */
 export function parseHeader(line: string): number {
   const { kind, format, version, at } = parseObject(line, 1);
-  if (kind !== 'header' || format !== FORMAT) throw new SnapshotError('is no snapshot of a hub');
+  if (kind !== 'header' || format !== FORMAT) throw new SnapshotError('is not a snapshot of a hub');
   if (version !== VERSION) {
     throw new SnapshotError(`has format version ${JSON.stringify(version)}, this hub reads ${VERSION}`);
   }

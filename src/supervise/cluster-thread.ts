@@ -161,7 +161,7 @@ export class ClusterThread {
   ): Promise<LinkAnswers[Ask]> {
     return new Promise((resolve, reject) => {
       if (this.#thread.life === undefined) {
-        reject(new ClusterAway('the cluster link is being started anew'));
+        reject(new ClusterAway('the cluster link is being restarted'));
         return;
       }
       const request = this.#nextRequest++;
@@ -246,7 +246,7 @@ export class ClusterThread {
     try {
       return await this.#deps.call(name, body);
     } catch (error) {
-      this.#deps.log('error', 'a route failed that another node had asked for', { name, err: error });
+      this.#deps.log('error', 'a request from another node failed', { name, err: error });
       return FAILED;
     }
   }

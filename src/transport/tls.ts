@@ -42,7 +42,7 @@ export function readTls(
   const certificate = certificateOf(cert);
   if (!certificate.checkPrivateKey(privateKeyOf(key)))
     throw new KeyError(
-      'the certificate of DAT_TLS_CERT_FILE does not fit the key of DAT_TLS_KEY_FILE; the file starts with ' +
+      'the certificate of DAT_TLS_CERT_FILE does not match the key of DAT_TLS_KEY_FILE; the file must start with ' +
         "the server's own certificate",
     );
   try {

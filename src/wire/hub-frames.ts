@@ -58,7 +58,7 @@ export const refusals: Readonly<Record<Refusal, { readonly code: number; readonl
     code: errors.limit.code,
     message: 'more subscriptions than one subscriber may have (DAT_MAX_SUBSCRIPTIONS_PER_SUBSCRIBER)',
   },
-  [Refusal.full]: { code: errors.limit.code, message: 'the hub is at its capacity' },
+  [Refusal.full]: { code: errors.limit.code, message: 'the hub is at capacity' },
   [Refusal.unusedFull]: {
     code: errors.limit.code,
     message: 'no room for one more id that no device has used yet',

@@ -75,7 +75,7 @@ const refusal = (reason: Refused['reason'], status: number, message: string, ret
   message,
   ...(retryAfterSeconds === undefined ? {} : { retryAfterSeconds }),
 });
-const full = refusal('capacity', 503, 'the hub has as many connections as it may', 1);
+const full = refusal('capacity', 503, 'the hub is at its connection limit', 1);
 const draining = refusal('draining', 503, 'the hub is draining');
 
 describe('a hub that asks for no token', () => {

@@ -81,7 +81,7 @@ describe('A link', () => {
     await expect(asked).rejects.toThrow('the cluster link ended meanwhile');
     isRunning = false;
     const late = cluster.ask<'locate'>({ ask: 'locate', device: 'dev-1' });
-    await expect(late).rejects.toThrow('the cluster link is being started anew');
+    await expect(late).rejects.toThrow('the cluster link is being restarted');
   });
 
   it('that is not there any more leaves what it has counted, and no other node', async () => {
@@ -159,10 +159,6 @@ it.each([
   const answer = { status: 500, body: new Uint8Array(0) };
   expect(told[0]).toEqual({ kind: 'answer', request: 5, answer });
   expect(log.mock.calls).toEqual([
-    [
-      'error',
-      'a route failed that another node had asked for',
-      { name: 'http', err: expect.any(ReferenceError) },
-    ],
+    ['error', 'a request from another node failed', { name: 'http', err: expect.any(ReferenceError) }],
   ]);
 });

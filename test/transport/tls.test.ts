@@ -63,11 +63,11 @@ describe('certificate and key', () => {
     ['a certificate in DER', der, good.keyFile, /DAT_TLS_CERT_FILE holds no certificate in PEM form$/],
     ['a broken certificate', broken, good.keyFile, /DAT_TLS_CERT_FILE holds no certificate in PEM form$/],
     ['a broken chain', brokenChain, good.keyFile, /DAT_TLS_CERT_FILE and DAT_TLS_KEY_FILE cannot be used: /],
-    ['a chain that starts elsewhere', backwards, good.keyFile, /does not fit the key/],
+    ['a chain that starts elsewhere', backwards, good.keyFile, /does not match the key/],
     ['a key that is text', good.certFile, text, /DAT_TLS_KEY_FILE holds no private key in PEM form$/],
     ['a key with a passphrase', good.certFile, encrypted, /DAT_TLS_KEY_FILE is encrypted; one without/],
     ['a key with a passphrase, the old way', good.certFile, encryptedOld, /DAT_TLS_KEY_FILE is encrypted/],
-    ['the key of another certificate', good.certFile, other.keyFile, /does not fit the key of DAT_TLS_KEY/],
+    ['the key of another certificate', good.certFile, other.keyFile, /does not match the key of DAT_TLS_KEY/],
   ];
 
   it.each(refused)('are refused: %s', (_what, certFile, keyFile, message) => {

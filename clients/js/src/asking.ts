@@ -1,10 +1,10 @@
-/** Asks the hub about any number of devices, in frames that it takes. */
+/** Sends requests about any number of devices, split into frames that the hub accepts. */
 import { type FollowOptions, isFilter, matches } from './checks.ts';
 import { inChunks, merge, splitMalformed } from './device-lists.ts';
 import type { Answer, Changed, Since, Subscribed } from './frames.ts';
 import { handled, type Requests } from './requests.ts';
 
-/** @param devices undefined: all that the hub has @returns the answers as one */
+/** @param devices undefined: all that the hub has @returns the answers to all frames, merged */
 export function ask(
   requests: Requests,
   op: string,
@@ -17,9 +17,9 @@ export function ask(
 }
 
 /**
- * Subscribes, each name with its options.
- * @param since where to go on from, after a reconnect; then nothing of this outlives the connection. A device that is
- *   sent is taken out, since the hub takes each only once
+ * Subscribes to each name with its options.
+ * @param since where to go on from, after a reconnect; these requests do not outlive the connection. Devices that were
+ *   sent are taken out, because the hub accepts each only once
  */
 export function askToFollow(
   requests: Requests,
@@ -44,7 +44,7 @@ export function askToFollow(
   return handled(answered as Promise<unknown>) as Promise<Subscribed>;
 }
 
-/** What is too long for the frame itself goes into `since` frames before it. */
+/** Positions that do not fit into the frame itself go into `since` frames before it. */
 function askWithSince(
   requests: Requests,
   frame: { readonly devices: readonly string[] },

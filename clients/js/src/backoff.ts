@@ -1,13 +1,15 @@
-/** When to connect again, by the hub's close codes. Pure but for the clock and the random numbers it is given. */
+/**
+ * Decides when to reconnect, by the hub's close codes. Pure, apart from the clock and the random numbers it is given.
+ */
 import { retryAfterClose } from './wire.ts';
 
 /** How long the client waits before it connects again. */
 export interface ReconnectOptions {
   /** The first wait is at most this, ms; it doubles with each failure. Default 1000. */
   readonly baseMs?: number;
-  /** No wait is longer than this, ms, but one that the hub asks for. Default 30 000. */
+  /** No wait is longer than this, ms, unless the hub asks for it. Default 30 000. */
   readonly capMs?: number;
-  /** A connection that held this long, ms, makes up for the failures before it. Default 10 000. */
+  /** After a connection has lasted this long, ms, earlier failures no longer count. Default 10 000. */
   readonly stableAfterMs?: number;
 }
 
@@ -45,9 +47,9 @@ export class Backoff {
   /**
    * A connection was lost, or could not be made.
    * @param closeCode of the WebSocket; 1006 when there was no close frame
-   * @param reconnectAfterMs what the hub asked for, if it did; it has spread its peers already, so this is not spread
-   *   again
-   * @returns ms to wait, undefined: do not connect again
+   * @param reconnectAfterMs the wait that the hub asked for, if any; the hub has spread its peers already, so no
+   *   randomness is added
+   * @returns ms to wait; undefined: do not reconnect
    */
   next(closeCode: number, reconnectAfterMs?: number): number | undefined {
     const retry = retryAfterClose(closeCode);
@@ -57,7 +59,7 @@ export class Backoff {
     const windowMs = Math.min(this.#capMs, this.#baseMs * 2 ** this.#failures);
     this.#failures += 1;
     if (reconnectAfterMs !== undefined) return reconnectAfterMs;
-    // "Now" once: a hub that sends the same peer away again and again is not to be stormed.
+    // "Now" counts only once: if the hub closes the same peer again and again, the peer must back off.
     if (retry === 'now' && this.#failures === 1) return 0;
     return this.#random() * windowMs; // full jitter
   }

@@ -1,10 +1,10 @@
-/** Checks what the application hands over, so that mistakes show at once. Pure. */
+/** Checks the application's input, so that mistakes show at once. Pure. */
 import { EventType } from './wire.ts';
 
 const ID = /^(?!\.\.?$)[\w.:~-]{1,128}$/;
 const FILTER = /^[\w.:~-]{0,127}\*$/;
 
-/** What `subscribe` takes beside the names. */
+/** Options of `subscribe`, besides the names. */
 export interface FollowOptions {
   /** Only events of these types. Default: all. */
   readonly types?: readonly (keyof typeof EventType)[] | undefined;
@@ -40,7 +40,7 @@ export function checkId(id: unknown): void {
   if (id !== undefined && !ID.test(String(id))) refuse('id', id, '1 to 128 of A-Z a-z 0-9 . _ : ~ -');
 }
 
-/** @throws TypeError when it is no list. Its elements are checked elsewhere, one by one. */
+/** @throws TypeError when it is not a list. The elements are checked elsewhere, one by one. */
 export function checkList(devices: unknown): void {
   if (!Array.isArray(devices)) refuse('devices', devices, 'a list of ids and filters');
 }
@@ -53,7 +53,7 @@ export function checkFollow({ types, history }: FollowOptions): void {
   checkNumbers({ history }, 1, 1000);
 }
 
-/** @throws TypeError when one of them is given and is no number in this range */
+/** @throws TypeError when one of them is given and is not a number in this range */
 export function checkNumbers(numbers: object, min = 0, max = Number.POSITIVE_INFINITY): void {
   for (const [name, value] of Object.entries(numbers)) {
     if (value === undefined || (typeof value === 'number' && value >= min && value <= max)) continue;
@@ -63,7 +63,7 @@ export function checkNumbers(numbers: object, min = 0, max = Number.POSITIVE_INF
 
 /**
  * The address with the scheme of WebSockets.
- * @throws TypeError when it is no URL, or one that no WebSocket connects to
+ * @throws TypeError when it is not a URL, or one that no WebSocket can connect to
  */
 export function webSocketUrl(given: string | URL): URL {
   const url = new URL(given);

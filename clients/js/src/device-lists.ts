@@ -3,14 +3,14 @@ import { isName } from './checks.ts';
 import type { Answer, Changed, Refusal, Since } from './frames.ts';
 import { BAD_REQUEST, FRAME_DEVICES_MAX } from './wire.ts';
 
-/** Bytes of ids in one frame: the hub closes on frames over its limit, which is 64 KiB unless set otherwise. */
+/** Bytes of ids in one frame: the hub closes the connection on a frame over its limit, by default 64 KiB. */
 const FRAME_IDS_BYTES_MAX = 16 * 1024;
 /** Quotes and comma of an id. */
 const ID_BYTES = 3;
 /** `"":{"epoch":"","seq":9007199254740991},` */
 const SINCE_BYTES = 44;
 
-/** The well-formed names of a list, and refusals of the others, as the hub would answer them. */
+/** The well-formed names of a list, and refusals for the others, like those of the hub. */
 export function splitMalformed(devices: readonly string[]): {
   readonly names: readonly string[];
   readonly refusals: readonly Refusal[];
@@ -22,7 +22,7 @@ export function splitMalformed(devices: readonly string[]): {
 }
 
 /**
- * The list in parts that fit a frame each; an empty list has none.
+ * Splits the list into parts that each fit into a frame; an empty list has none.
  * @param since the positions that go into the same frames
  */
 export function inChunks(
@@ -47,7 +47,7 @@ export function inChunks(
   return chunks;
 }
 
-/** The answers to the parts as one. @param refusals of names that were not sent */
+/** Merges the answers to the parts. @param refusals of names that were not sent */
 export function merge(answers: readonly Answer[], refusals: readonly Refusal[] = []): Changed {
   const all = (name: 'devices' | 'filters' | 'errors'): readonly unknown[] =>
     answers.flatMap((answer) => answer[name] ?? []);

@@ -8,28 +8,28 @@ import {
 import type { EventTypeName } from './frames.ts';
 import { bytesOf, type EventFields, EventLine, type EventOptions, Sender } from './sender.ts';
 
-/** What a device takes. */
+/** Options of a device. */
 export interface DeviceOptions extends ConnectOptions {
-  /** true: `interest` events tell whether anybody listens. */
+  /** true: `interest` events say whether anybody listens. */
   readonly interest?: boolean;
 }
 
-/** What a device tells. */
+/** Events of a device. */
 export interface DeviceEvents extends ConnectionEvents {
   /** Whether anybody listens now. */
   interest: boolean;
 }
 
 /**
- * Connects as a device, and again whenever the connection is lost. Returns at once; events that are sent before there
- * is a connection wait for it.
+ * Connects as a device, and reconnects whenever the connection is lost. Returns at once; events that are sent before
+ * there is a connection wait for it.
  * @throws TypeError when an option is wrong, or there is no WebSocket to use
  */
 export function connectDevice(options: DeviceOptions): Device {
   return new Device(options);
 }
 
-/** A device with its own connection, over as many WebSockets as it takes. Made by `connectDevice`. */
+/** A device with its own connection, over any number of WebSockets. Created by `connectDevice`. */
 export class Device extends Sender<DeviceEvents> {
   readonly #connection: Connection;
   readonly #line: EventLine;
@@ -51,7 +51,7 @@ export class Device extends Sender<DeviceEvents> {
     this.#line = new EventLine(this.#connection);
   }
 
-  /** Where the connection stands now; `state` events tell of changes. */
+  /** The current state of the connection; `state` events report changes. */
   get connection(): ConnectionState {
     return this.#connection.current;
   }
@@ -62,8 +62,8 @@ export class Device extends Sender<DeviceEvents> {
   }
 
   /**
-   * Says goodbye: the hub calls the device offline at once. First waits, for at most `requestTimeoutMs`, until all
-   * events are sent and acknowledged; a second call does not wait. Resolves when the connection is closed.
+   * Closes cleanly: the device is offline at once. First waits, for at most `requestTimeoutMs`, until all events are
+   * sent and acknowledged; a second call does not wait. Resolves when the connection is closed.
    */
   close(): Promise<void> {
     return this.#connection.close('finish');

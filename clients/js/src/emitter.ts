@@ -1,13 +1,13 @@
 /** Typed events. Runs in browsers and Node; imports nothing. */
 
-/** What tells events to listeners. */
+/** Base class of everything that emits events. */
 export class Emitter<Events> {
   readonly #listeners = new Map<keyof Events, Set<(value: never) => void>>();
 
   /**
-   * Calls `listener` with each such event from now on. A listener that throws harms neither the others nor the
-   * connection: what it throws is reported as uncaught.
-   * @returns a function that takes the listener away
+   * Calls `listener` with each such event from now on. A listener that throws disturbs neither the others nor the
+   * connection; its error is reported as uncaught.
+   * @returns a function that removes the listener
    */
   on<Name extends keyof Events>(name: Name, listener: (value: Events[Name]) => void): () => void {
     const listeners = this.#listeners.get(name) ?? new Set();

@@ -3,8 +3,8 @@ import type { TunnelError } from './errors.ts';
 import type { DeviceEvent } from './frames.ts';
 
 /**
- * The events from its making on. When the consumer is behind by more than the limit, the oldest event is dropped and
- * counted; the numbers of the events show where. Ends with the subscriber: normally after `close()`, else with the
+ * All events from its creation on. When the consumer is behind by more than the limit, the oldest event is dropped and
+ * counted; the numbers of the events show where. Ends with the subscriber: normally after `close()`, otherwise with the
  * TunnelError that says why.
  */
 export class EventStream<Event = DeviceEvent> implements AsyncIterableIterator<Event> {
@@ -19,7 +19,7 @@ export class EventStream<Event = DeviceEvent> implements AsyncIterableIterator<E
 
   /**
    * Use `Subscriber.events`.
-   * @param follow starts to push events, and ends the stream in time; returns what stops it
+   * @param follow starts to push events, and ends the stream when the subscriber ends; returns a function that stops it
    */
   constructor(
     limit: number,
@@ -45,7 +45,7 @@ export class EventStream<Event = DeviceEvent> implements AsyncIterableIterator<E
     return new Promise((resolve) => void this.#waiting.push(resolve));
   }
 
-  /** Stops listening; what is buffered is given up. A `break` out of `for await` does this. */
+  /** Stops listening and discards buffered events. A `break` out of `for await` does this. */
   return(): Promise<IteratorResult<Event>> {
     this.#buffer.length = 0;
     this.#end(undefined);

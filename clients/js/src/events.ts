@@ -21,10 +21,10 @@ export function eventFromJson<Data>(frame: EventFrame): DeviceEvent<Data> {
   return { ...frame, bytes } as DeviceEvent<Data>;
 }
 
-/** A byte order mark is what the device sent, and stays. */
+/** A byte order mark is part of what the device sent, so it stays. */
 const utf8 = new TextDecoder('utf-8', { ignoreBOM: true });
 
-/** Reads a frame of the subprotocol `dat.v1.binary`. @throws RangeError, SyntaxError when it is none */
+/** Reads a frame of the subprotocol `dat.v1.binary`. @throws RangeError, SyntaxError when it is not one */
 export function eventsFromBinary<Data>(frame: ArrayBuffer): DeviceEvent<Data>[] {
   const view = new DataView(frame);
   if (view.getUint8(0) !== BATCH_TYPE) return [eventFromBinary(frame, 0, frame.byteLength)];

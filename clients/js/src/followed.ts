@@ -1,4 +1,4 @@
-/** What a subscriber follows, where it stands in each device's events, and what it knows of each device. Pure. */
+/** What a subscriber follows, its position in each device's events, and what it knows about each device. Pure. */
 import { type FollowOptions, isFilter, matches } from './checks.ts';
 import type { DeviceEvent, Since, Snapshot } from './frames.ts';
 import { Position, type SeqRange } from './position.ts';
@@ -8,7 +8,7 @@ import { States } from './states.ts';
 export interface Follow {
   readonly options: FollowOptions;
   isPaused: boolean;
-  /** The hub has answered for it before. */
+  /** Whether the hub has confirmed it before. */
   isKnown: boolean;
 }
 
@@ -16,17 +16,17 @@ export class Followed<Data> {
   readonly states = new States<Data>();
   /** true: holes in the numbers do not mean that events are missing. */
   isSparse = false;
-  /** true: the page is hidden, and nothing is to be delivered. */
+  /** true: the page is hidden, so nothing should be delivered. */
   isHidden = false;
   readonly #follows = new Map<string, Follow>();
   /** Those of the names that are filters. */
   readonly #filters = new Set<string>();
-  /** By device, of those followed by id and those that came with a filter. */
+  /** By device: those followed by id, and those that a filter found. */
   readonly #positions = new Map<string, Position>();
   /** Devices that the hub has not named since the last reconnect. */
   #unnamed = new Set<string>();
 
-  /** Ids first: a filter must not use up the position that an id is to go on from. */
+  /** Ids first: a filter must not use up the position that an id needs. */
   names(): string[] {
     return [...[...this.#follows.keys()].filter((name) => !isFilter(name)), ...this.#filters];
   }
@@ -64,12 +64,12 @@ export class Followed<Data> {
     this.states.delete(device);
   }
 
-  /** Whether events are wanted of this id or filter now. */
+  /** Whether the application wants events from this id or filter now. */
   isWanted(name: string): boolean {
     return !this.isHidden && this.get(name)?.isPaused === false;
   }
 
-  /** Nothing is expected of this device, or of those of this filter, until the hub answers for them again. */
+  /** Expects no events from this device, or from those of this filter, until the hub answers for them again. */
   expectNothing(name: string): void {
     this.#positions.get(name)?.forget();
     for (const [device, position] of isFilter(name) ? this.#positions : []) {
@@ -77,7 +77,7 @@ export class Followed<Data> {
     }
   }
 
-  /** Nothing is expected of the devices of which no name is wanted. */
+  /** Expects no events from devices whose names are all unwanted now. */
   expectOnlyWanted(): void {
     for (const [device, position] of this.#positions) {
       if (!this.#namesOf(device).some((name) => this.isWanted(name))) position.forget();
@@ -93,7 +93,7 @@ export class Followed<Data> {
     for (const name of names) this.#positions.get(name)?.askedAnew();
   }
 
-  /** There is a new connection. @returns where to go on from, of each device of which events are wanted */
+  /** There is a new connection. @returns where to go on from, for each device whose events are wanted */
   reconnected(): Map<string, Since> {
     this.expectOnlyWanted();
     const since = new Map<string, Since>();
@@ -107,7 +107,9 @@ export class Followed<Data> {
     return since;
   }
 
-  /** All devices of this filter were named. What is unknown to the hub may be back: its position is kept for a while. */
+  /**
+   * All devices of this filter were named. The hub may learn of the others again, so their positions stay for a while.
+   */
   allNamed(filter: string): void {
     for (const device of this.#unnamed) {
       if (this.#follows.has(device) || !matches(filter, device)) continue;
@@ -116,7 +118,7 @@ export class Followed<Data> {
     }
   }
 
-  /** @returns what was missed, for which no gap of the hub will come; undefined: nothing follows this device */
+  /** @returns missed events for which the hub will send no gap; undefined: nothing follows this device */
   snapshot(snapshot: Snapshot): readonly SeqRange[] | undefined {
     const { device, status } = snapshot;
     if (this.#namesOf(device).length === 0) return undefined;
@@ -138,7 +140,7 @@ export class Followed<Data> {
     return true;
   }
 
-  /** The hub tells that it will not send these. @returns those of them that were not seen */
+  /** The hub says that it will not send these. @returns those of them that were not seen */
   gap(device: string, range: SeqRange): readonly SeqRange[] {
     return this.#positions.get(device)?.gap(range) ?? [range];
   }

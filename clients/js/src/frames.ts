@@ -1,19 +1,19 @@
-/** What the hub sends, as the client hands it on. Types only: docs/client.md and docs/protocol.md say what each means. */
+/** What the hub sends, as the client passes it on. Types only; docs/client.md and docs/protocol.md explain each. */
 import type { EventTypeName, PriorityName } from './wire.ts';
 
 export type { EventTypeName, PriorityName };
 
-/** What every event has. */
+/** Members of every event. */
 export interface EventBase {
   readonly device: string;
-  /** Counts the device's events, from 1. Without `types` and `every` there are no holes that no `gap` names. */
+  /** Counts the device's events, from 1. Without `types` and `every`, a `gap` names every hole. */
   readonly seq: number;
   /** When the hub received it: wall-clock ms of the hub. */
   readonly at: number;
   readonly priority: PriorityName;
   /** true: it comes from the hub's history. */
   readonly replay?: boolean;
-  /** With `every`: how many events this one replaced. Not told in the binary encoding. */
+  /** With `every`: how many events this one replaced. Absent in the binary encoding. */
   readonly conflated?: number;
 }
 
@@ -28,7 +28,7 @@ export interface DeviceMessage<Data = unknown> extends EventBase {
   readonly status?: undefined;
 }
 
-/** A status that a device told of itself. */
+/** A status that a device reported about itself. */
 export interface DeviceStatus extends EventBase {
   readonly type: 'status';
   readonly source: 'device';
@@ -46,7 +46,7 @@ export interface DevicePong extends EventBase {
   readonly status?: undefined;
 }
 
-/** The hub tells that a device is online, stale (connected, silent) or offline. */
+/** The hub reports that a device is online, stale (connected but silent) or offline. */
 export interface PresenceChange extends EventBase {
   readonly type: 'status';
   readonly source: 'hub';
@@ -58,7 +58,7 @@ export interface PresenceChange extends EventBase {
 /** Whether a device is connected; stale: connected and silent. */
 export type Presence = 'online' | 'stale' | 'offline';
 
-/** A broadcast. `source` and `type` tell the kinds apart. @typeParam Data of messages */
+/** An event. `source` and `type` tell the kinds apart. @typeParam Data type of the messages */
 export type DeviceEvent<Data = unknown> = DeviceMessage<Data> | DeviceStatus | DevicePong | PresenceChange;
 
 /** Events from `from` to `to`, both included, that will not come. */
@@ -66,7 +66,9 @@ export interface Gap {
   readonly device: string;
   readonly from: number;
   readonly to: number;
-  /** The hub's, such as `slow`, `overload` or `history`; `reconnect`: they were sent while this client was away. */
+  /**
+   * The hub's reason, such as `slow`, `overload` or `history`; `reconnect`: they were sent while this client was away.
+   */
   readonly reason: string;
 }
 
@@ -79,13 +81,14 @@ export interface Snapshot {
   /** Wall-clock ms of the hub, 0 never. */
   readonly lastSeen: number;
   readonly seq: number;
-  /** What the device last said of itself. */
+  /** The status that the device last reported. */
   readonly deviceStatus: string | null;
   /** Changes whenever the device's numbering starts anew. Absent when the hub keeps no history. */
   readonly epoch?: string;
   /**
-   * After a reconnect. true: all that was missed is replayed. false: not all of it is kept; what is missing is in a
-   * `gap`, unless the numbering has started anew. Absent: nothing was to be recovered, or the hub keeps no history.
+   * After a reconnect. true: everything that was missed is replayed. false: not all of it is kept; a `gap` names the
+   * missing events, unless the numbering has started anew. Absent: there was nothing to recover, or the hub keeps no
+   * history.
    */
   readonly recovered?: boolean;
 }
@@ -96,14 +99,14 @@ export interface FilterMatch {
   readonly matched: number;
 }
 
-/** A device or filter that was refused, with the code and words of the hub's error. */
+/** A device or filter that was refused, with the code and message of the hub's error. */
 export interface Refusal {
   readonly device: string;
   readonly code: number;
   readonly message: string;
 }
 
-/** The answer to `subscribe` and `resume`, and what the hub tells of the devices of a filter, in pages. */
+/** The answer to `subscribe` and `resume`, and the devices of a filter, in pages. */
 export interface Subscribed {
   readonly devices: readonly Snapshot[];
   readonly filters: readonly FilterMatch[];
@@ -148,15 +151,15 @@ export interface Removal {
   readonly reason: string;
 }
 
-/** What the client knows of a device that it follows. A new object whenever something of it changes. */
+/** What the client knows about a device that it follows. Every change makes a new object. */
 export interface DeviceState<Data = unknown> {
   readonly device: string;
   readonly state: Presence;
   /** Wall-clock ms of the hub, 0 never. */
   readonly lastSeen: number;
-  /** What the device last said of itself. */
+  /** The status that the device last reported. */
   readonly deviceStatus: string | null;
-  /** The newest that came; undefined: none has, ask for `last`. */
+  /** The newest message that arrived; undefined if none has. Ask for `last` to have it at once. */
   readonly lastMessage: DeviceMessage<Data> | undefined;
   readonly lastStatus: DeviceStatus | undefined;
 }
@@ -169,7 +172,7 @@ export interface Ack {
   readonly skipped: boolean;
 }
 
-/** Where a client stands in the events of a device. */
+/** A client's position in the events of a device. */
 export interface Since {
   readonly epoch: string;
   readonly seq: number;
@@ -188,7 +191,7 @@ export interface Welcome {
   readonly pingIntervalMs: number;
   readonly resumed?: readonly string[];
   readonly resumedFilters?: readonly string[];
-  /** What is resumed stays inactive until it is subscribed to. */
+  /** The resumed subscriptions stay inactive until the client subscribes again. */
   readonly held?: boolean;
 }
 
@@ -203,7 +206,7 @@ export interface ErrorFrame {
   readonly retryAfterMs?: number;
 }
 
-/** An answer to a request of the client's, which gave it this id; in pages, of which all but the last have `more`. */
+/** An answer to the client's request with this id; in pages, all but the last with `more`. */
 export interface Answer extends Names {
   readonly op: 'ack' | 'unsubscribed' | 'paused' | 'list';
   readonly id: number;

@@ -12,37 +12,37 @@ import type { EventTypeName } from './frames.ts';
 import { handled } from './requests.ts';
 import { bytesOf, type EventFields, EventLine, type EventOptions, Sender } from './sender.ts';
 
-/** What a gateway takes. */
+/** Options of a gateway. */
 export type GatewayOptions = ConnectOptions;
 
-/** The hub took a device from its gateway. 4004: it connected elsewhere; else another close code. */
+/** The hub took a device from its gateway. 4004: it connected elsewhere; otherwise another close code. */
 export interface GatewayClosure {
   readonly device: string;
   readonly code: number;
 }
 
-/** What a gateway tells. */
+/** Events of a gateway. */
 export interface GatewayEvents extends ConnectionEvents {
   closed: GatewayClosure;
 }
 
-/** What a device of a gateway tells. */
+/** Events of a gateway's device. */
 export interface GatewayDeviceEvents {
   closed: GatewayClosure;
-  /** An error of the hub about this device that answers no request. The gateway emits it too. */
+  /** An error from the hub about this device that answers no request. The gateway emits it too. */
   error: TunnelError;
 }
 
 /**
- * Connects as a gateway, and again whenever the connection is lost. Returns at once; events that are sent before there
- * is a connection wait for it.
+ * Connects as a gateway, and reconnects whenever the connection is lost. Returns at once; events that are sent before
+ * there is a connection wait for it.
  * @throws TypeError when an option is wrong, or there is no WebSocket to use
  */
 export function connectGateway(options: GatewayOptions): Gateway {
   return new Gateway(options);
 }
 
-/** Many devices on one connection. Made by `connectGateway`. */
+/** Many devices on one connection. Created by `connectGateway`. */
 export class Gateway extends Emitter<GatewayEvents> {
   readonly #connection: Connection;
   readonly #line: EventLine;
@@ -70,20 +70,20 @@ export class Gateway extends Emitter<GatewayEvents> {
         this.#devices.get(frame?.device ?? '')?.failed(error);
         this.emit('error', error);
       },
-      // Any probe would count as activity of some device, so only an event can ask for an ack.
+      // Any probe would count as activity of a device, so only an event can ask for an ack.
       probe: () => this.#line.probe(),
     });
     this.#line = new EventLine(this.#connection);
   }
 
-  /** Where the connection stands now; `state` events tell of changes. */
+  /** The current state of the connection; `state` events report changes. */
   get connection(): ConnectionState {
     return this.#connection.current;
   }
 
   /**
-   * A device of this gateway. Its first event connects it. It stays connected, over reconnects too, until you close it
-   * or the hub takes it away. While it is connected, the same id gives the same object.
+   * A device of this gateway. Its first event connects it. It stays connected, across reconnects too, until you close
+   * it or the hub takes it away. While it is connected, the same id returns the same object.
    * @throws TypeError when `id` is malformed
    */
   device(id: string): GatewayDevice {
@@ -92,21 +92,21 @@ export class Gateway extends Emitter<GatewayEvents> {
   }
 
   /**
-   * Waits as `close` of a device does, then closes the connection. The devices get no goodbye: close those that leave
-   * for good before.
+   * Waits as `close` of a device does, then closes the connection. This is no goodbye for the devices: first close
+   * those that leave for good.
    */
   close(): Promise<void> {
     return this.#connection.close('finish');
   }
 }
 
-/** A device that a gateway speaks for. Made by `Gateway.device`. */
+/** A device that a gateway speaks for. Created by `Gateway.device`. */
 export class GatewayDevice extends Sender<GatewayDeviceEvents> {
   readonly id: string;
   readonly #devices: Map<string, GatewayDevice>;
   readonly #connection: Connection;
   readonly #line: EventLine;
-  /** Why the hub takes no frames of this device. */
+  /** Why the hub accepts no frames for this device. */
   #closed: TunnelError | undefined;
 
   /** Use `Gateway.device`. @internal */
@@ -126,8 +126,8 @@ export class GatewayDevice extends Sender<GatewayDeviceEvents> {
   }
 
   /**
-   * Says goodbye: the hub calls the device offline at once. Nothing is sent for a device that the hub took away. Rejects
-   * with TunnelError.
+   * The device's goodbye: it is offline at once. Sends nothing if the hub took the device away. Rejects with
+   * TunnelError.
    */
   close(): Promise<void> {
     if (this.#closed !== undefined) return Promise.resolve();

@@ -1,6 +1,6 @@
 /**
  * Devices, subscribers and gateways of a Device Aggregator Tunnel, in browsers and Node:
- * `import { … } from 'device-aggregator-tunnel-client'`. No dependency. docs/client.md is its guide.
+ * `import { … } from 'device-aggregator-tunnel-client'`. No dependencies. docs/client.md is the guide.
  * @module
  */
 export type { ReconnectOptions } from './backoff.ts';

@@ -1,4 +1,4 @@
-/** Whether the page that this runs in is hidden. Where there is no page, never. */
+/** Tells whether the page that this runs in is hidden. Outside a page, it never is. */
 
 interface Page {
   readonly visibilityState: string;
@@ -11,7 +11,7 @@ export function isPage(): boolean {
   return 'document' in globalThis;
 }
 
-/** Tells now and at every change. @returns a function that stops it; undefined where there is no page */
+/** Calls `tell` now and at every change. @returns a function that stops it; undefined outside a page */
 export function watchPage(tell: (isHidden: boolean) => void): (() => void) | undefined {
   const { document: page } = globalThis as unknown as { readonly document?: Page };
   if (page === undefined) return undefined;

@@ -1,4 +1,4 @@
-/** Which events of one device were seen, to know which are missing. Pure. */
+/** Tracks which events of one device were seen, to know which are missing. Pure. */
 import type { DeviceEvent, Since, Snapshot } from './frames.ts';
 
 /** Both included. */
@@ -7,27 +7,27 @@ export interface SeqRange {
   readonly to: number;
 }
 
-/** Ranges remembered beyond the first hole. With more, that hole is given up. */
+/** Ranges remembered beyond the first hole. With more, the hole counts as lost. */
 const AHEAD_MAX = 1024;
 
 export class Position {
   #epoch: string | undefined;
   /** Everything up to here was seen or is in a gap. undefined: nothing is expected, so nothing can be missing. */
   #upTo: number | undefined;
-  /** What was seen beyond the first hole, in order: high events overtake others. */
+  /** Ranges seen beyond the first hole, in order: high-priority events overtake others. */
   #ahead: SeqRange[] = [];
   /** Replays up to here were seen before, */
   #floor = 0;
   /** and so were these, from `#ahead` when the connection was lost. */
   #overtaking: readonly SeqRange[] = [];
-  /** By type, the highest number in the present numbering. */
+  /** By type, the highest number in the current numbering. */
   #newest: { [type: string]: number } = {};
   /** Where the running replay ends; the first live event shows that it is over. */
   #replayTo = 0;
   /** `#upTo` when the connection was lost, until the hub answers on the new one. */
   #before: number | undefined;
 
-  /** Where the hub shall go on from. undefined: unknown, or the hub keeps no history. */
+  /** Where the hub should go on from. undefined: unknown, or the hub keeps no history. */
   get since(): Since | undefined {
     if (this.#epoch === undefined || this.#upTo === undefined) return undefined;
     return { epoch: this.#epoch, seq: this.#upTo };
@@ -48,7 +48,7 @@ export class Position {
     return true;
   }
 
-  /** The hub tells that it will not send these. @returns those that were not seen: what is urgent overtakes */
+  /** The hub says that it will not send these. @returns those that were not seen: urgent events overtake */
   gap(range: SeqRange): SeqRange[] {
     const missed = this.#unseen(range);
     this.told(range);
@@ -87,20 +87,20 @@ export class Position {
     this.#before = undefined;
   }
 
-  /** The application asks again: it gets replays of events that it has seen, too. */
+  /** The application asks again: it also gets replays of events that it has seen. */
   askedAnew(): void {
     this.#floor = 0;
     this.#overtaking = [];
   }
 
   /**
-   * The hub tells the device's last number.
-   * @returns what is missing and will neither be replayed nor reported by the hub
+   * The hub reports the device's last number.
+   * @returns missing events that the hub will neither replay nor report
    */
   snapshot({ seq, epoch, recovered }: Pick<Snapshot, 'seq' | 'epoch' | 'recovered'>): SeqRange[] {
     const before = this.#before;
     const isOther = epoch !== undefined && this.#epoch !== undefined && epoch !== this.#epoch;
-    // A lower number also means a new count: the hub was restarted, or had forgotten the device.
+    // A lower number also means a new numbering: the hub was restarted, or had forgotten the device.
     const isAnew = isOther || (before !== undefined && seq < before);
     this.#epoch = epoch;
     this.#before = undefined;
@@ -124,7 +124,7 @@ export class Position {
     this.#upTo = upTo;
     this.#ahead = [];
     this.#replayTo = 0;
-    // The count may have begun anew while nothing was expected, and the hub keeps no history to tell.
+    // The numbering may have started anew while nothing was expected; without history the hub cannot tell.
     if (Object.values(this.#newest).some((seq) => seq > upTo)) this.#newest = {};
   }
 

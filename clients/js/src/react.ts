@@ -1,5 +1,5 @@
 /**
- * React hooks over a subscriber: `import { … } from 'device-aggregator-tunnel-client/react'`. A device or filter is
+ * React hooks for a subscriber: `import { … } from 'device-aggregator-tunnel-client/react'`. A device or filter is
  * followed while a component that uses it is mounted.
  * @module
  */
@@ -13,8 +13,8 @@ export const SubscriberContext: Context<Subscriber | undefined> = createContext<
 );
 
 /**
- * What is known of a device; undefined before the hub has answered. Renders again when it changes.
- * @typeParam Data of the device's messages
+ * What is known about a device; undefined until the hub has answered. Renders again when it changes.
+ * @typeParam Data type of the device's messages
  * @throws Error outside of a `SubscriberContext`
  */
 export function useDevice<Data = unknown>(id: string): DeviceState<Data> | undefined {
@@ -24,8 +24,8 @@ export function useDevice<Data = unknown>(id: string): DeviceState<Data> | undef
 }
 
 /**
- * What is known of the devices of a filter, such as `site-a.*`. The same array until one of them changes.
- * @typeParam Data of the devices' messages
+ * What is known about the devices of a filter, such as `site-a.*`. The same array until one of them changes.
+ * @typeParam Data type of the devices' messages
  * @throws Error outside of a `SubscriberContext`
  */
 export function useDevices<Data = unknown>(filter: string): readonly DeviceState<Data>[] {
@@ -34,7 +34,7 @@ export function useDevices<Data = unknown>(filter: string): readonly DeviceState
   return useSyncExternalStore(useWatch(store, filter), getSnapshot, getSnapshot);
 }
 
-/** Whether there is a connection, and why not. @throws Error outside of a `SubscriberContext` */
+/** Whether there is a connection, and if not, why. @throws Error outside of a `SubscriberContext` */
 export function useConnection(): ConnectionState {
   const { subscriber } = useStore();
   const subscribe = useCallback((notify: () => void) => subscriber.on('state', notify), [subscriber]);
@@ -56,7 +56,7 @@ function useWatch(store: Store, name: string): (notify: () => void) => () => voi
   return useCallback((notify: () => void) => store.watch(name, notify), [store, name]);
 }
 
-/** What the components of one subscriber share. */
+/** State that the components of one subscriber share. */
 class Store {
   readonly subscriber: Subscriber;
   /** By id or filter. Empty ones are removed by `#follow`. */
@@ -104,7 +104,7 @@ class Store {
     this.#touched.add(name);
   }
 
-  /** Follows what is watched, and no longer what is not. */
+  /** Follows everything that is watched, and unfollows the rest. */
   #follow(): void {
     const { subscriber } = this;
     const names = [...this.#touched];

@@ -1,18 +1,18 @@
 /**
  * Sends requests and events, and waits for answers. Without a connection they wait for one. A request that was sent but
  * not answered when the connection is lost fails: nobody knows whether it took effect. A request that the hub refuses
- * for its rate is sent again when the hub says so; later ones wait behind it, so order holds.
+ * because of the rate limit is sent again when the hub says so; later ones wait behind it, so the order is kept.
  */
 import { TunnelError } from './errors.ts';
 import type { Answer, ErrorFrame } from './frames.ts';
 import { after, type Timer } from './timers.ts';
 import { RATE_LIMIT } from './wire.ts';
 
-/** The longest `retryAfterMs` that is obeyed, so that every request ends. */
+/** The longest `retryAfterMs` that the client accepts, so that every request ends. */
 const WAIT_MS_MAX = 60_000;
 
 export interface RequestDeps {
-  /** For the answer, or for a connection to ask over. */
+  /** Time limit for the answer, or for a connection to send over. */
   readonly timeoutMs: number;
   /** Requests that may wait for a connection, or until the hub takes requests again. */
   readonly queueLimit: number;
@@ -69,7 +69,7 @@ export class Requests {
   #idle: (() => void) | undefined;
   /** Whether there is a connection to send over. */
   #isOpen = false;
-  /** Set while the hub takes no requests. */
+  /** Set while the hub accepts no requests. */
   #pause: Timer | undefined;
 
   constructor(deps: RequestDeps) {
@@ -128,13 +128,13 @@ export class Requests {
     return true;
   }
 
-  /** Fails what is about the device. */
+  /** Fails the requests about this device. */
   giveUp(device: string, error: TunnelError): void {
     for (const request of [...this.#queue, ...this.#sent.values()])
       if (request.fields?.device === device) this.#fail(request, error);
   }
 
-  /** The connection is lost. What was not sent waits for the next one. */
+  /** The connection is lost. Unsent requests wait for the next one. */
   drop(error: TunnelError): void {
     this.#isOpen = false;
     clearTimeout(this.#pause);
@@ -163,7 +163,7 @@ export class Requests {
     });
   }
 
-  /** There will be no other connection. */
+  /** There will be no further connection. */
   end(error: TunnelError): void {
     this.#ended = error;
     this.drop(error);
@@ -228,7 +228,7 @@ export class Requests {
     }
   }
 
-  /** The hub takes no requests for this long. */
+  /** The hub accepts no requests for this long. */
   #waitFor(ms: number): void {
     clearTimeout(this.#pause);
     this.#pause = after(Math.min(ms, WAIT_MS_MAX), () => {

@@ -13,12 +13,12 @@ export interface EventOptions {
   readonly ack?: boolean;
 }
 
-/** `EventOptions` of an event whose acknowledgement is waited for. */
+/** `EventOptions` of an event that waits for its acknowledgement. */
 export interface AckOptions extends EventOptions {
   readonly ack: true;
 }
 
-/** What goes with a status. */
+/** Data that is sent with a status. */
 export interface StatusData {
   /** Anything that JSON can express. */
   readonly data?: unknown;
@@ -30,14 +30,14 @@ export interface EventFields {
   readonly status?: string;
 }
 
-/** What sends events: a device with its own connection, or one of a gateway. */
+/** Sends events: a device with its own connection, or one of a gateway. */
 export abstract class Sender<Events> extends Emitter<Events> {
   /**
    * Broadcasts a message.
    *
-   * With `ack: true` the promise resolves when the hub has the event; else when the WebSocket has it, which does not
-   * prove that it arrives. It rejects with TunnelError; the rejection may be ignored.
-   * @param data anything that JSON can express; or bytes, which cannot be acknowledged, nor sent through a gateway
+   * With `ack: true` the promise resolves when the hub has the event, otherwise when the WebSocket has it, which does
+   * not prove that it arrives. It rejects with TunnelError; you may ignore the rejection.
+   * @param data anything that JSON can express; or bytes, which cannot be acknowledged or sent through a gateway
    * @throws TypeError when JSON cannot express `data`, or bytes are not possible here
    */
   message(data: unknown, options: AckOptions): Promise<Ack>;
@@ -46,14 +46,14 @@ export abstract class Sender<Events> extends Emitter<Events> {
     return this.send('message', { data }, options);
   }
 
-  /** Tells the device's status, which the hub remembers. @param status 1 to 64 characters */
+  /** Reports the device's status, which the hub remembers. @param status 1 to 64 characters */
   status(status: string, options: AckOptions & StatusData): Promise<Ack>;
   status(status: string, options?: EventOptions & StatusData): Promise<void>;
   status(status: string, options?: EventOptions & StatusData): Promise<unknown> {
     return this.send('status', { status, data: options?.data }, options);
   }
 
-  /** Broadcasts a sign of life. Otherwise as `message`. */
+  /** Broadcasts a sign of life. Otherwise like `message`. */
   pong(data: unknown, options: AckOptions): Promise<Ack>;
   pong(data?: unknown, options?: EventOptions): Promise<void>;
   pong(data?: unknown, options?: EventOptions): Promise<unknown> {
@@ -64,7 +64,7 @@ export abstract class Sender<Events> extends Emitter<Events> {
   protected abstract send(type: EventTypeName, fields: EventFields, options?: EventOptions): Promise<unknown>;
 }
 
-/** Sends events. On a silent connection it asks for an ack now and then, to find out whether the link is alive. */
+/** Sends events. On a silent connection, asks for an ack now and then to find out whether the link is alive. */
 export class EventLine {
   readonly #connection: Connection;
   /** Whether an event was sent since the last probe. */

@@ -1,16 +1,16 @@
-/** What the client needs of a WebSocket. The browser's, Node's own (22 and later) and that of the `ws` package fit. */
+/** What the client needs from a WebSocket. Those of browsers, of Node 22 and later and of the `ws` package fit. */
 
-/** What is read of an event of a socket. */
+/** The members of a socket's event that the client reads. */
 export interface SocketEvent {
   readonly type: string;
   readonly data?: unknown;
   readonly code?: number;
   readonly reason?: string;
-  /** Why connecting failed, where the WebSocket tells: `ws` does, browsers do not. */
+  /** Why connecting failed, if the WebSocket says so: `ws` does, browsers do not. */
   readonly message?: string;
 }
 
-/** What is used of a socket. */
+/** The members of a socket that the client uses. */
 export interface SocketLike {
   binaryType: string;
   /** Bytes handed over and not yet sent. */
@@ -21,7 +21,7 @@ export interface SocketLike {
     type: 'open' | 'message' | 'error' | 'close',
     listener: (event: SocketEvent) => void,
   ): void;
-  /** Tells of the hub's pings, which only `ws` does. */
+  /** Reports the hub's pings; only `ws` has it. */
   on?(type: 'ping', listener: () => void): unknown;
 }
 
@@ -29,8 +29,8 @@ export interface SocketLike {
 export type SocketConstructor = new (url: string, protocols?: string[]) => SocketLike;
 
 /**
- * The WebSocket to use. There is no `import('ws')` here for Node before 22: a bundler would follow it and put `ws`
- * into pages that never need it, so who runs there passes it in.
+ * The WebSocket class to use. There is no `import('ws')` here for Node before 22, because a bundler would follow it and
+ * put `ws` into pages that never need it. Programs on such a Node pass it in.
  * @throws TypeError when none is given and there is no global one
  */
 export function socketConstructor(given: SocketConstructor | undefined): SocketConstructor {

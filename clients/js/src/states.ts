@@ -1,4 +1,4 @@
-/** What is known of each followed device, for a page to render. Pure. */
+/** What is known about each followed device, for a page to render. Pure. */
 import type { DeviceEvent, DeviceState, Snapshot } from './frames.ts';
 
 export class States<Data> {

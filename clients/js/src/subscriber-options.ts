@@ -1,26 +1,26 @@
-/** What a subscriber takes and tells. Types only. */
+/** Options and events of a subscriber. Types only. */
 import type { FollowOptions } from './checks.ts';
 import type { ConnectionEvents, ConnectOptions } from './connection.ts';
 import type { DeviceEvent, Gap, Removal, StatusNotice, Subscribed } from './frames.ts';
 
-/** `types`, `last` and `history` apply to every `subscribe` that does not give its own. */
+/** Options of a subscriber. `types`, `last` and `history` apply to every `subscribe` that does not give its own. */
 export interface SubscriberOptions extends ConnectOptions, FollowOptions {
-  /** Ids and filters to subscribe to from the start. Those that are refused are reported as `removed`. */
+  /** Ids and filters to subscribe to from the start. Refused ones are reported as `removed`. */
   readonly devices?: readonly string[];
-  /** Each device's newest message and newest pong at most once per so many ms: 100 to 60 000. Default: every event. */
+  /** Interval in ms, 100 to 60 000: each device's newest message and pong at most once per interval. Default: all. */
   readonly every?: number;
   /** true: the binary encoding, which costs less to send. Events look the same here. */
   readonly binary?: boolean;
   /**
-   * true: events that the hub sends together come in one frame, which costs a browser much less to receive. They look
-   * the same here. Default: true in a page, false elsewhere.
+   * true: events that the hub sends together come in one frame, which is much cheaper for a browser to receive. Events
+   * look the same here. Default: true in a page, false elsewhere.
    */
   readonly batch?: boolean;
   /** true: pauses while the page that this runs in is hidden. */
   readonly pauseWhenHidden?: boolean;
 }
 
-/** What a subscriber tells. */
+/** Events of a subscriber. */
 export interface SubscriberEvents<Data = unknown> extends ConnectionEvents {
   /** An event of a device that is followed. */
   event: DeviceEvent<Data>;
@@ -28,7 +28,7 @@ export interface SubscriberEvents<Data = unknown> extends ConnectionEvents {
   gap: Gap;
   /** The hub changed the status of subscriptions. */
   status: StatusNotice;
-  /** Subscriptions are gone, and are not made again. */
+  /** Subscriptions are gone; the client does not subscribe to them again. */
   removed: Removal;
   /** Snapshots: answers to `subscribe` and `resume`, those after each reconnect, and the devices of filters in pages. */
   subscribed: Subscribed;

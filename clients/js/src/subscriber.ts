@@ -1,4 +1,4 @@
-/** A subscriber: keeps what it follows over reconnects, recovers what it missed, and tells what it could not recover. */
+/** A subscriber: follows the same devices across reconnects, recovers missed events, and reports those it cannot. */
 import { ask, askToFollow } from './asking.ts';
 import { checkFollow, checkList, checkNumbers, type FollowOptions, isName, webSocketUrl } from './checks.ts';
 import { Connection, type ConnectionState } from './connection.ts';
@@ -29,9 +29,9 @@ import { INACTIVE_TOO_LONG, Subprotocol } from './wire.ts';
 const WINDOW_SIZE = 8;
 
 /**
- * Connects as a subscriber, and again whenever the connection is lost. Returns at once; requests that are made before
- * there is a connection wait for it.
- * @typeParam Data of the devices' messages
+ * Connects as a subscriber, and reconnects whenever the connection is lost. Returns at once; requests that are made
+ * before there is a connection wait for it.
+ * @typeParam Data type of the devices' messages
  * @throws TypeError when an option is wrong, or there is no WebSocket to use
  */
 export function connectSubscriber<Data = unknown>(options: SubscriberOptions): Subscriber<Data> {
@@ -39,8 +39,8 @@ export function connectSubscriber<Data = unknown>(options: SubscriberOptions): S
 }
 
 /**
- * Follows devices, over as many WebSockets as it takes. Iterate over it for its events. Made by `connectSubscriber`.
- * @typeParam Data of the devices' messages
+ * Follows devices, over any number of WebSockets. Iterate over it for its events. Created by `connectSubscriber`.
+ * @typeParam Data type of the devices' messages
  */
 export class Subscriber<Data = unknown>
   extends Emitter<SubscriberEvents<Data>>
@@ -60,7 +60,7 @@ export class Subscriber<Data = unknown>
     super();
     const { devices = [], types, last, history, every } = options;
     const url = webSocketUrl(options.url);
-    // A URL may be longer than the hub takes; there may be any number of frames.
+    // The hub limits the length of a URL, but not the number of frames.
     const take = (name: string): string[] => {
       const values = url.searchParams.getAll(name).flatMap((list) => list.split(','));
       url.searchParams.delete(name);
@@ -106,29 +106,29 @@ export class Subscriber<Data = unknown>
     this.#unwatchPage = options.pauseWhenHidden ? watchPage((hidden) => this.#setHidden(hidden)) : undefined;
   }
 
-  /** Where the connection stands now; `state` events tell of changes. */
+  /** The current state of the connection; `state` events report changes. */
   get connection(): ConnectionState {
     return this.#connection.current;
   }
 
-  /** What is known of each followed device, by id. It is up to date when listeners are called. */
+  /** What is known about each followed device, by id. It is up to date when listeners are called. */
   get state(): ReadonlyMap<string, DeviceState<Data>> {
     return this.#followed.states.map;
   }
 
-  /** Whether this id or filter is subscribed to, under this very name. */
+  /** Whether exactly this id or filter is subscribed to. */
   follows(name: string): boolean {
     return this.#followed.get(name) !== undefined;
   }
 
   /**
-   * Subscribes, now and after every reconnect, until `unsubscribe` or the hub's `removed`. Names that are refused are
-   * in the answer's `errors` and are not kept. The devices of filters follow as `subscribed` events, in pages.
+   * Subscribes, now and after every reconnect, until `unsubscribe` or the hub's `removed`. Refused names are in the
+   * answer's `errors` and are not kept. The devices of filters follow as `subscribed` events, in pages.
    *
-   * Rejects with TunnelError when there is no answer; the names are kept, and subscribed to with the next connection.
-   * The rejection may be ignored.
-   * @param devices ids, and filters: a prefix and `*`, or `*` alone
-   * @throws TypeError when it is no list, or an option is wrong
+   * Rejects with TunnelError when there is no answer; the client keeps the names and subscribes on the next connection.
+   * You may ignore the rejection.
+   * @param devices ids, and filters: a prefix followed by `*`, or `*` alone
+   * @throws TypeError when it is not a list, or an option is wrong
    */
   subscribe(devices: readonly string[], options: FollowOptions = {}): Promise<Subscribed> {
     checkList(devices);
@@ -138,8 +138,8 @@ export class Subscriber<Data = unknown>
   }
 
   /**
-   * Ends subscriptions. Rejects as `subscribe` does; the hub is told with the next connection.
-   * @throws TypeError when it is no list
+   * Ends subscriptions. Rejects like `subscribe`; then the client tells the hub on the next connection.
+   * @throws TypeError when it is not a list
    */
   unsubscribe(devices: readonly string[]): Promise<Changed> {
     checkList(devices);
@@ -153,9 +153,9 @@ export class Subscriber<Data = unknown>
   }
 
   /**
-   * Nothing is delivered until `resume`, and that is no gap.
+   * Stops delivery until `resume`. Events that are sent meanwhile are not in a gap.
    * @param devices ids and filters; default: all
-   * @throws TypeError when it is no list
+   * @throws TypeError when it is not a list
    */
   pause(devices?: readonly string[]): Promise<Changed> {
     checkList(devices ?? []);
@@ -169,9 +169,9 @@ export class Subscriber<Data = unknown>
   }
 
   /**
-   * Ends a pause; the answer has the devices as they are now.
+   * Ends a pause; the answer has the current state of the devices.
    * @param devices ids and filters; default: all
-   * @throws TypeError when it is no list
+   * @throws TypeError when it is not a list
    */
   resume(devices: readonly string[] = this.#followed.names()): Promise<Subscribed> {
     checkList(devices);
@@ -192,14 +192,14 @@ export class Subscriber<Data = unknown>
     return handled(asked);
   }
 
-  /** Activity, for a hub that counts frames only (`DAT_SUBSCRIBER_ACTIVITY=frame`). Rejects with TunnelError. */
+  /** Counts as activity, for a hub with `DAT_SUBSCRIBER_ACTIVITY=frame`. Rejects with TunnelError. */
   touch(): Promise<void> {
     return this.#connection.requests.tell('{"op":"touch"}');
   }
 
   /**
    * Events from now on, to iterate over: `for await (const event of subscriber.events())`.
-   * Holds at most `limit` events, by default 1024, while the consumer is busy; beyond that the oldest is dropped and
+   * Holds at most `limit` events, by default 1024, while the consumer is busy. Beyond that the oldest is dropped and
    * counted in `dropped`.
    */
   events({ limit = 1024 }: { readonly limit?: number } = {}): EventStream<DeviceEvent<Data>> {
@@ -221,12 +221,12 @@ export class Subscriber<Data = unknown>
     return this.events();
   }
 
-  /** Says goodbye. Resolves when the connection is closed. */
+  /** Closes cleanly. Resolves when the connection is closed. */
   close(): Promise<void> {
     return this.#connection.close();
   }
 
-  /** Notes what to follow. @param options undefined: those that the names have already */
+  /** Notes what to follow. @param options undefined: keep the names' current options */
   #want(names: readonly string[], options?: FollowOptions): void {
     checkFollow(options ?? {});
     for (const name of names.filter(isName)) {
@@ -318,7 +318,7 @@ export class Subscriber<Data = unknown>
       if (follow !== undefined && (isActive || notice.reason === 'paused')) follow.isPaused = !isActive;
       if (!isActive) this.#followed.expectNothing(name);
     }
-    // Meanwhile they may have changed unheard. The hub sends the devices of filters unasked.
+    // Their devices may have changed meanwhile. The hub sends the devices of filters by itself.
     if (isActive) void this.#ask('resume', notice.devices);
     this.emit('status', notice);
   }
@@ -335,19 +335,19 @@ export class Subscriber<Data = unknown>
     this.emit('removed', removal);
   }
 
-  /** Makes the hub follow what is wanted, on a new connection. @param waiting requests that are about to be sent */
+  /** Restores the wanted subscriptions on a new connection. @param waiting requests that are about to be sent */
   #restoreAll({ resumed, resumedFilters, held }: Welcome, waiting: readonly Fields[]): void {
     const resumedNames = namesOf({ devices: resumed, filters: resumedFilters });
     const since = this.#followed.reconnected();
     const asked = new Set(waiting.flatMap((frame) => frame.devices ?? []));
-    // A name that the hub has answered for before is restored even if it is asked for again: so it is recovered.
-    // Subscribing again to what was resumed changes nothing, and brings the snapshots.
+    // A name that the hub has confirmed before is restored even if it is asked for again, so that it is recovered.
+    // Subscribing again to resumed names changes nothing and brings the snapshots.
     const names = this.#followed
       .names()
       .filter(
         (name) => this.#followed.isWanted(name) && (this.#followed.get(name)?.isKnown || !asked.has(name)),
       );
-    // The hub refuses to recover what is active already. What it has given up in a long absence can be recovered.
+    // The hub refuses to recover active subscriptions. Those that it removed in a long absence can be recovered.
     const isRecoverable = held || resumedNames.length === 0;
     this.#restore([...names, ...this.#malformed.splice(0)], isRecoverable ? since : undefined);
     this.#takeOver(resumedNames, asked);
@@ -358,7 +358,8 @@ export class Subscriber<Data = unknown>
   }
 
   /**
-   * Takes over what the hub had kept: follows names from an earlier life of the same id, pauses what is not wanted now.
+   * Takes over the subscriptions that the hub had kept: follows names from an earlier connection with the same id, and
+   * pauses those that are not wanted now.
    * @param asked names that requests are about to be sent for
    */
   #takeOver(names: readonly string[], asked: ReadonlySet<string> = new Set()): void {
@@ -372,7 +373,7 @@ export class Subscriber<Data = unknown>
     );
   }
 
-  /** Subscribes on the client's own account, so a refusal is reported as `removed`. */
+  /** Subscribes on the client's own initiative, so a refusal is reported as `removed`. */
   #restore(names: readonly string[], since = new Map<string, Since>()): void {
     const told = ({ errors }: Subscribed): void => {
       for (const { device, code, message } of errors) {

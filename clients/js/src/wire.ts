@@ -1,6 +1,6 @@
 /**
- * The wire contract as the client needs it (docs/protocol.md). The package stands alone, so it repeats what the hub has
- * in files of its own; a test holds the two together. Imports nothing.
+ * The wire contract as the client needs it (docs/protocol.md). The package shares no code with the hub, so it repeats
+ * the hub's constants; a test checks that both are equal. Imports nothing.
  */
 
 export const EventType = { pong: 1, message: 2, status: 3 } as const;
@@ -10,7 +10,7 @@ export type EventTypeName = keyof typeof EventType;
 export const eventTypeNames = ['', 'pong', 'message', 'status'] as const;
 
 export const Priority = { low: 1, normal: 2, high: 3 } as const;
-/** `high` goes before the others where much waits, and reaches slow subscribers too. */
+/** `high` goes before the others when much waits, and also reaches slow subscribers. */
 export type PriorityName = keyof typeof Priority;
 /** By number. */
 export const priorityNames = ['', 'low', 'normal', 'high'] as const;
@@ -32,20 +32,20 @@ export const BATCH_LENGTH_BYTES = 4;
 /** Device ids and filters in one frame. */
 export const FRAME_DEVICES_MAX = 1000;
 
-/** Codes of `error` frames, of `errors` in answers and of `removed` that the client acts upon. */
+/** Codes of `error` frames, of `errors` in answers and of `removed` that the client reacts to. */
 export const BAD_REQUEST = 107;
 export const RATE_LIMIT = 111;
 export const INACTIVE_TOO_LONG = 121;
 
-/** The hub closes a peer without a sign of life for its ping interval and this long. */
+/** The hub closes a peer that sends nothing for its ping interval plus this time. */
 export const PONG_GRACE_MS = 10_000;
 
 /** How long a close handshake may take. */
 export const CLOSE_HANDSHAKE_MS = 5_000;
 
 /**
- * What a peer does after a close, by the code's range alone, so that it knows what to do with codes made later.
- * @param code any close code; one that is not of the hub's ranges, such as 1006 for a lost connection, means `later`
+ * What a peer does after a close. Only the code's range counts, so it also works for codes added later.
+ * @param code any close code; one outside the hub's ranges, such as 1006 for a lost connection, means `later`
  */
 export function retryAfterClose(code: number): 'never' | 'later' | 'now' {
   if (code >= 4000 && code <= 4099) return 'never';

@@ -89,10 +89,10 @@ function withMore(command: Command): Command {
     )
     .option(
       '--token <jwt>',
-      'a token that somebody else signed; makes one peer, with its role and id; may be given again',
+      'a token that your issuer signed, for one peer with its role and id; repeat the option for more peers',
       (text, before: readonly string[] = []) => [...before, text],
     )
-    .option('--token-file <path>', 'a file with such tokens, one in a line')
+    .option('--token-file <path>', 'a file with such tokens, one per line')
     .option('--max-p50 <ms>', 'threshold: the median latency', numberFrom(0))
     .option('--max-p99 <ms>', 'threshold: the 99th percentile', numberFrom(0))
     .option(
@@ -103,7 +103,7 @@ function withMore(command: Command): Command {
     )
     .option(
       '--find-knee',
-      `raise the rate until a threshold is missed, and report the highest rate that held; default threshold: p99 of ${KNEE_P99_MS} ms`,
+      `raise the rate until a threshold is missed, and report the highest rate that passed; default threshold: p99 of ${KNEE_P99_MS} ms`,
     )
     .option(
       '--max-rate <events>',

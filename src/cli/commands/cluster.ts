@@ -9,8 +9,9 @@ import { duration } from '../time.ts';
 export const register: RegisterCommand = (dat) => {
   withHub(dat.command('cluster').helpGroup(Group.look), 'admin')
     .description(
-      'List the nodes of the cluster, with the events that each sent to and received from others since it started, and ' +
-        'the gaps that its subscribers were told of in these. A node that is gone without a goodbye is listed as lost for a minute.',
+      'List the nodes of the cluster, with the events that each has sent to and received from other nodes since it ' +
+        'started, and the gaps in these that its subscribers got. A node that disappears without a goodbye is listed ' +
+        'as lost for a minute.',
     )
     .summary('list the nodes of the cluster')
     .addOption(jsonOption())

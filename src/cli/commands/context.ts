@@ -13,8 +13,9 @@ export const register: RegisterCommand = (dat) => {
     .helpGroup(Group.setup)
     .summary('name hubs and select one')
     .description(
-      'Give hubs names. A context holds the addresses of a hub and the paths of its token files. A command uses the ' +
-        'context that --context names, otherwise its flags and environment, otherwise the selected context.',
+      'Give hubs names. A context holds the addresses of a hub and the paths of its token files. A command takes an ' +
+        'address from its own flag, the context that --context names, the environment, or the selected context, ' +
+        'whichever comes first.',
     )
     .addHelpText(
       'after',

@@ -20,9 +20,9 @@ export const register: RegisterCommand = (dat) => {
     .summary('run a hub with simulated devices and subscribers')
     .description(
       'Run a hub, a fleet of devices and subscribers that follow it, all on loopback, and print the address of the ' +
-        'dashboard. Where the default ports are in use, the hub takes free ones. With --nodes, several hubs run as one ' +
+        'dashboard. If the default ports are in use, the hub takes free ones. With --nodes, several hubs run as one ' +
         'cluster around a nats-server of their own: the one in PATH or /usr/sbin. Devices and subscribers are spread ' +
-        'over the hubs. Whatever the demo has started ends with it.',
+        'over the hubs. Everything that the demo starts ends with it.',
     )
     .option('--devices <count>', 'number of devices', countFrom(1, DEVICES_MAX), 50)
     .option('--rate <events>', 'events per second of each device, on average', numberFrom(0, RATE_MAX), 2)

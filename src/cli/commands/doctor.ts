@@ -15,7 +15,7 @@ export const register: RegisterCommand = (dat) => {
     .command('doctor')
     .helpGroup(Group.setup)
     .summary('check this host and suggest fixes')
-    .description('Check whether the hub runs well on this host, and suggest fixes where it does not.')
+    .description('Check whether the hub runs well on this host, and suggest fixes.')
     .addOption(jsonOption())
     .addHelpText('after', examples('dat doctor', 'dat doctor --json | jq -r .state'))
     .action(doctor);

@@ -13,7 +13,7 @@ import { ago } from '../time.ts';
 export const register: RegisterCommand = (dat) => {
   withHub(dat.command('ls [filter]').helpGroup(Group.look), 'admin')
     .summary('list devices')
-    .description('List devices. A filter is an id, or the start of one followed by *.')
+    .description('List devices. A filter is an id, or a prefix followed by *.')
     .addOption(jsonOption())
     .addOption(
       new Option('--state <state>', 'only devices in this state').choices(['online', 'stale', 'offline']),

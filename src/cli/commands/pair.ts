@@ -9,11 +9,11 @@ import { describeStatus } from '../rows.ts';
 
 const changes = [
   ['allow', 'allow a subscriber to follow a device', { status: 'allow' }],
-  ['deny', 'keep a subscriber from a device; delivery stops at once', { status: 'deny' }],
-  ['pause', 'stop delivering a device to a subscriber', { status: 'inactive' }],
+  ['deny', 'deny a device to a subscriber; delivery stops at once', { status: 'deny' }],
+  ['pause', "stop delivering a device's events to a subscriber", { status: 'inactive' }],
   ['activate', 'subscribe a subscriber to a device, or end its pause', { status: 'active' }],
   ['vip', 'give a subscriber priority in delivery', { vip: true }],
-  ['no-vip', 'take that priority away again', { vip: false }],
+  ['no-vip', "remove a subscriber's priority in delivery", { vip: false }],
 ] as const;
 
 type Change = (typeof changes)[number][2];

@@ -31,9 +31,9 @@ export const register: RegisterCommand = (dat) => {
   withHub(dat.command('send <device> [json]').helpGroup(Group.peer), 'device', 'admin')
     .summary('publish events as a device')
     .description(
-      'Publish an event as a device, and wait until the hub has it. Without JSON it has no data; with - instead, each ' +
-        'line of stdin is published. A connected device with this id is replaced and does not come back, unless ' +
-        '--operator is given.',
+      'Publish an event as a device, and wait until the hub has it. Without JSON, the event has no data. With - in its ' +
+        'place, each line of stdin is published as an event. A connected device with this id is replaced and does not ' +
+        'come back, unless --operator is given.',
     )
     .addOption(jsonOption())
     .addOption(

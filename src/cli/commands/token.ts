@@ -36,7 +36,7 @@ function registerCreate(token: Command): void {
     .description('Sign a token with the secret in DAT_AUTH_JWT_SECRET (HS256), or with a private key.')
     .requiredOption('--sub <id>', 'the device, subscriber, gateway or operator that the token is for')
     .addOption(
-      new Option('--role <role>', 'what its owner may connect as').choices([...roles]).makeOptionMandatory(),
+      new Option('--role <role>', 'what its bearer may connect as').choices([...roles]).makeOptionMandatory(),
     )
     .option(
       '--devices <pattern...>',

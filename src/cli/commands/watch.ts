@@ -19,9 +19,9 @@ export const register: RegisterCommand = (dat) => {
   withHub(dat.command('watch <device...>').helpGroup(Group.peer), 'subscriber')
     .summary('follow devices and print their events')
     .description(
-      'Follow devices and print their events. A device is an id, or the start of one followed by *, which follows ' +
-        'every device that has ever connected, now and in future. Once connected, it reconnects by itself; it ends ' +
-        'when nothing is left to follow.',
+      'Follow devices and print their events. A device is an id, or a filter: a prefix followed by *, which follows all ' +
+        'matching devices, now and in future. Once connected, the command reconnects by itself. It ends when nothing ' +
+        'is left to follow.',
     )
     .addOption(jsonOption())
     .option(
@@ -31,7 +31,7 @@ export const register: RegisterCommand = (dat) => {
     )
     .option(
       '--every <ms>',
-      'at most one message and one pong of each device per this many milliseconds: the newest',
+      'interval in milliseconds: the newest message and pong of each device at most once per interval',
       countFrom(EVERY_MS_MIN, EVERY_MS_MAX),
     )
     .option('--last', 'begin with the newest message and status of each device')

@@ -1,14 +1,16 @@
 /**
- * The sockets of one thread that get a device's events in one encoding. The transport writes to all sockets of a
- * topic in one go; so that nothing else waits for a thousand writes, they are spread over shards of bounded size,
- * each a topic of its own at the transport.
+ * The sockets of one thread that get a device's events in one encoding. The transport writes to all sockets of a topic
+ * at once. So that nothing else waits for a thousand writes, the sockets are spread over shards of bounded size, each
+ * of which is a topic of the transport.
  */
 import type { Encoding } from '../../wire/encodings.ts';
 
 /** At 4 to 5 µs a write, a shard holds its thread for about a millisecond. */
 export const SHARD_SOCKETS_MAX = 256;
 
-/** Where a socket may be beside a shard: nowhere, or among the slow subscribers, who are in no topic of the transport. */
+/**
+ * Where a socket may be instead of a shard: nowhere, or among the slow subscribers, which are in no transport topic.
+ */
 export const NO_SHARD = -1;
 export const SLOW = -2;
 
@@ -17,14 +19,16 @@ interface Shard {
   count: number;
 }
 
-/** Shared by all that have no more than the first. */
+/** Shared by all audiences with only the first shard. */
 const NO_SHARDS: readonly Shard[] = [];
 
 export class Audience {
   readonly encoding: Encoding;
   /** The topic's audience in another encoding. */
   readonly next: Audience | undefined;
-  /** Of its first shard at the transport. Most have no other: what an event needs of it stands in the object itself. */
+  /**
+   * Name of the first shard at the transport. Most audiences have no other, so this is a member of the object itself.
+   */
   readonly name: string;
   #inFirst = 0;
   #others: readonly Shard[] = NO_SHARDS;

@@ -1,6 +1,6 @@
 /**
- * Events that are sent together, high before normal before low. They stay where they are, in the ring, and are
- * encoded when they are sent: once per encoding, however many sockets of a shard get them.
+ * Events that are sent together, high before normal before low. They stay in the ring and are encoded when they are
+ * sent: once per encoding, however many sockets of a shard get them.
  */
 import { Counter, type Counters } from '../../memory/counters.ts';
 import type { RecordViews } from '../../memory/ring.ts';
@@ -52,7 +52,7 @@ export interface BatchDeps {
 export class Batch {
   readonly #deps: BatchDeps;
   readonly #lanes = createLanes();
-  /** Of these, the vips have not been sent to. */
+  /** Of these, the ones that have not been sent to the vips. */
   readonly #forVips = createLanes();
   #size = 0;
   #shardCount = 0;
@@ -68,7 +68,7 @@ export class Batch {
     return this.#size;
   }
 
-  /** Shards of the topic that has most, once the batch has begun. */
+  /** The most shards that any topic of the batch has, once the batch has begun. */
   get shardCount(): number {
     return this.#shardCount;
   }
@@ -83,7 +83,7 @@ export class Batch {
     this.#hasVips = true;
   }
 
-  /** Starts the batch's round: from here on nobody enters or leaves a topic until it is over. */
+  /** Starts the batch's round: until it is over, no session enters or leaves a topic. */
   begin(): void {
     let most = 1;
     this.#hasBatched = false;
@@ -146,7 +146,7 @@ export class Batch {
     this.#hasVips = false;
   }
 
-  /** Encodes what these sockets get, one event after the other, and sends each socket all of its events in one go. */
+  /** Encodes the events for these sockets one after the other, and sends each socket all of its events together. */
   #sendEach(lanes: readonly Lane[], membersOf: (topic: Topic) => readonly SubscriberSession[]): void {
     const { encoder, counters } = this.#deps;
     const touched: SubscriberSession[] = [];

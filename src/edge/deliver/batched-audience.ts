@@ -1,7 +1,7 @@
 /**
- * The sockets of one thread that get a device's events several to a frame. The transport cannot put their frames
- * together, so they are in none of its topics and are sent to one by one; in shards, as an `Audience` is and for the
- * same reason.
+ * The sockets of one thread that get several of a device's events per frame. The transport cannot combine frames, so
+ * these sockets are in none of its topics and get their events one by one. They are in shards, like an `Audience`, for
+ * the same reason.
  */
 import { SHARD_SOCKETS_MAX } from './audience.ts';
 import type { SubscriberSession } from './subscriber-session.ts';

@@ -1,9 +1,9 @@
 /**
  * Sets of subscribers at a pace that get the same bytes. Thousands of devices have the same followers. So a device
- * points to its set instead of holding one, and what happened to all devices of a set is encoded once and shared.
+ * points to its set instead of holding one, and the events of all devices of a set are encoded once and shared.
  *
- * A set is found again by its hash, the members' hashes xored. A set that one device has is changed in place; of one
- * that several have, the device gets another. The step that was taken last is remembered: a subscriber joins and leaves
+ * A set is found by its hash, the xor of its members' hashes. A set that only one device has is changed in place; if
+ * several devices share it, the device gets another. The last step is remembered, because a subscriber joins and leaves
  * its devices page by page, and all of them take the same step.
  */
 import { hashPair, randomHashKey } from '../../memory/hash.ts';
@@ -14,10 +14,10 @@ import { SHARD_SOCKETS_MAX } from './audience.ts';
 import type { Pace } from './pace.ts';
 import type { SubscriberSession } from './subscriber-session.ts';
 
-/** Members at most: bounds what a change of one set costs (a copy, a microsecond), and what one encoding is held for. */
+/** Most members of a set: bounds the cost of changing one (a copy, a microsecond), and how long an encoding is held. */
 export const COHORT_SESSIONS_MAX = SHARD_SOCKETS_MAX;
 
-/** Peers choose who follows what together: without it nobody can choose sets that collide. */
+/** Random hash key: peers choose who follows what together, and without the key nobody can choose sets that collide. */
 const KEY = randomHashKey();
 
 /** One step from a set to another. */
@@ -55,12 +55,12 @@ export class NotedEvents {
 
 export class Cohort {
   readonly kind: Cohorts;
-  /** Replaced when it changes: whoever sends to it goes on with those of before. */
+  /** Replaced when it changes, so that a send in progress continues with the previous members. */
   sessions: readonly SubscriberSession[];
   /** Devices that have this set. */
   uses = 0;
   hash: number;
-  /** Another whenever the set is changed in place, or given up. */
+  /** Changes whenever the set is changed in place or dropped. */
   version = 0;
   /** High, normal, low: the order of sending. */
   readonly noted: readonly NotedEvents[] = [new NotedEvents(), new NotedEvents(), new NotedEvents()];
@@ -78,7 +78,7 @@ export class Cohort {
   }
 }
 
-/** What the members of a kind have in common, whatever they follow. */
+/** Properties that the members of a kind share, whatever they follow. */
 export interface CohortTerms {
   readonly pace: Pace;
   readonly encoding: Encoding;
@@ -86,7 +86,7 @@ export interface CohortTerms {
   readonly isVip: boolean;
 }
 
-/** The sets of one kind of subscribers, which are never more than `COHORT_SESSIONS_MAX` in all. */
+/** The sets of one kind of subscribers. A kind has at most `COHORT_SESSIONS_MAX` subscribers. */
 export class Cohorts {
   readonly terms: CohortTerms;
   readonly empty: Cohort = new Cohort(this, [], 0);
@@ -108,12 +108,12 @@ export class Cohorts {
     return size;
   }
 
-  /** @returns the set of a device that had `from`, with one more member, which is not in it */
+  /** @returns the set for a device that had `from`, with one more member, which is not in `from` */
   join(from: Cohort, session: SubscriberSession): Cohort {
     return this.#step(from, from.lastJoin, session, true);
   }
 
-  /** @returns the set of a device that had `from`, without one of its members */
+  /** @returns the set for a device that had `from`, without one of its members */
   leave(from: Cohort, session: SubscriberSession): Cohort {
     return this.#step(from, from.lastLeave, session, false);
   }
@@ -166,7 +166,7 @@ export class Cohorts {
     this.#becomeAnother(cohort);
   }
 
-  /** Steps that led to it do not any more, and those that led from it lead elsewhere. */
+  /** Invalidates the steps that led to it or away from it. */
   #becomeAnother(cohort: Cohort): void {
     // Stryker disable next-line AssignmentOperator: it is another number
     cohort.version += 1;

@@ -1,29 +1,29 @@
 /**
- * What of an edge's requests waits for other nodes of a cluster, and which requests wait until there is room for them. A
- * node that does not answer keeps a request for a second, so this is what one edge gets answered per second until the node
- * is called lost. Nobody may take all of it: large requests leave room for small ones, an address leaves room for others,
- * and those that wait are let in by turns.
+ * The requests of an edge that wait for other nodes of a cluster, and those that wait for room among them. A node that
+ * does not answer holds a request for a second. So until the node is called lost, the room limits how much one edge
+ * gets answered per second. Nobody may take all of it: large requests leave room for small ones, an address leaves room
+ * for others, and waiting requests are admitted in turn.
  */
 import { REQUEST_WORK_DEFERRED, REQUEST_WORK_DEFERRED_LARGE, REQUEST_WORK_SMALL } from '../../limits.ts';
 import { LinkedList, type ListNode } from '../../linked-list.ts';
 import type { SubscriberSession } from './subscriber-session.ts';
 
-/** An address may have so many times what it leaves to others: three quarters while it is alone. */
+/** An address may take this many times what it leaves to others: three quarters while it is alone. */
 const ADDRESS_SHARE = 3;
-/** Addresses that are looked at in one go. */
+/** Addresses that are tried at once. */
 const LOOKS_MAX = 64;
 
 /** Sessions whose next request waits for room, in the order in which they came. */
 interface Kept {
-  /** What may wait for other nodes beside such requests, in devices. */
+  /** What may wait for other nodes besides such requests, in devices. */
   readonly limit: number;
   /** By address, in the order of their turns. None is empty. */
   readonly lists: Map<number, LinkedList<SubscriberSession>>;
-  /** Addresses that were looked at since anything was let in or became free, all in vain: the rest is worth a look. */
+  /** Addresses tried in vain since anything was admitted or became free: only the rest are worth trying. */
   fruitless: number;
 }
 
-/** A session's place among those that wait for room. */
+/** A session's place in the queue for room. */
 export interface KeptPlace {
   readonly kept: Kept;
   readonly address: number;
@@ -42,7 +42,10 @@ export class DeferredWork {
     return this.#small.lists.size === 0 && this.#large.lists.size === 0;
   }
 
-  /** Whether a request may wait for other nodes. It need not fit: else smaller ones could pass it for ever. */
+  /**
+   * Whether a request may wait for other nodes. It need not fit completely; otherwise smaller ones could always pass
+   * it.
+   */
   hasRoom({ address }: SubscriberSession, work: number): boolean {
     const free = this.#kindOf(work).limit - this.#total;
     return free > 0 && this.#of(address) <= ADDRESS_SHARE * free;
@@ -86,8 +89,9 @@ export class DeferredWork {
   }
 
   /**
-   * Sessions that may find room, small requests first and one address after the other. Whoever takes one has it `leave`;
-   * one that is left here waits for another time. One at which the caller ends comes first the next time.
+   * Sessions that may find room, small requests first and one address after the other. When the caller takes one, it
+   * calls `leave`; a session that stays waits for the next time. The one at which the caller stops comes first the next
+   * time.
    */
   *next(): Generator<SubscriberSession> {
     for (const kept of [this.#small, this.#large]) {

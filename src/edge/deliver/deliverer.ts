@@ -1,6 +1,6 @@
 /**
- * The deliver half of an edge: sends the devices' events to the subscribers whose connections this edge holds. Must not
- * write presence.
+ * The deliver half of an edge: sends the devices' events to the subscribers whose connections this edge holds. Never
+ * writes the presence table.
  */
 import type { Clock } from '../../clock.ts';
 import { closes } from '../../codes.ts';
@@ -43,7 +43,7 @@ export interface DelivererDeps {
   readonly charges: Pick<Charges, 'rows' | 'waitMs'>;
 }
 
-/** Shards sent to before the thread looks up again: about five milliseconds, and one where vips wait. */
+/** Shards per step, before the thread handles anything else: about five milliseconds, or one if vips wait. */
 const SHARDS_PER_STEP = 4;
 const SHARDS_PER_STEP_WITH_VIPS = 1;
 
@@ -53,7 +53,7 @@ export class Deliverer {
   readonly retained: Retained;
   readonly removals: Removals;
   readonly paces: Paces;
-  /** By number; those that are closing among them. */
+  /** By number, including those that are closing. */
   readonly sessions = new Map<number, SubscriberSession>();
   readonly #deps: DelivererDeps;
   readonly #topics: Topics;
@@ -62,16 +62,16 @@ export class Deliverer {
   readonly #leavers = new Leavers({
     leave: (session, device, open) => this.#topics.leave(session, device, open),
   });
-  /** Those with subscribers of the hub's own protocol. */
+  /** Transports with subscribers of the hub's own protocol. */
   readonly #endpoints: Endpoint[] = [];
   /** All: each may have MQTT subscribers. */
   readonly #mqttEndpoints: Endpoint[] = [];
-  /** Met the transport's queue limit and are to be closed. */
+  /** Sessions that hit the transport's queue limit and must be closed. */
   readonly #overfull: SubscriberSession[] = [];
-  /** Have frames that are to leave in one write. */
+  /** Sessions with frames that leave in one write. */
   readonly #corked: SubscriberSession[] = [];
   #vipCount = 0;
-  /** All that the owner has said was heard. */
+  /** Whether all records of the owner have been read. */
   #caughtUp = true;
 
   constructor(deps: DelivererDeps) {
@@ -108,7 +108,7 @@ export class Deliverer {
       counters,
       queueBytes: limits.queueBytes / 2,
       presence: deps.presence,
-      // What follows the answer has not been heard yet.
+      // The records after the answer have not been read yet.
       namesOf: (session, device) =>
         this.#topics.namesOf(session, device) ?? namesById(deps.presence.deviceId(device)),
       namesById,
@@ -153,7 +153,7 @@ export class Deliverer {
     if (this.replays.inUse && seq > 0) this.replays.event(device, seq);
     // Stryker disable next-line ConditionalExpression: who leaves a device while nobody has to does nothing
     if (this.#slow.isLeaving && this.#rounds.isBetween) this.#slow.leaveFirst(device);
-    // None: the last subscriber has just closed, and the owner has not heard of it yet.
+    // No topic: the last subscriber has just closed, and the owner does not know that yet.
     const topic = this.#topics.get(device, ALL_TYPES);
     if (topic !== undefined) {
       if (seq > 0) topic.lastSeq = seq; // 0: nobody could number it
@@ -174,11 +174,11 @@ export class Deliverer {
 
   #published(bytes: number): void {
     if (!this.sendQueues.published(bytes)) return;
-    this.finish(); // who cannot take so much must be slow before it is closed for it
+    this.finish(); // a subscriber that cannot take this much must become slow before it is closed
     this.sendQueues.look();
   }
 
-  /** Sessions that get some types of a device's events only. */
+  /** Sessions that get only some types of a device's events. */
   #limited(device: number, seq: number, offset: number): void {
     const { u8 } = this.#deps.fromOwner.views;
     const isHub = (u8[offset + EventField.flags]! & EventFlag.fromHub) !== 0;
@@ -195,28 +195,28 @@ export class Deliverer {
   }
 
   /**
-   * Sends what is about a device that is new to the session, once what is said of it in this poll is complete: with
-   * others of its kind in one write. Whatever else is sent to the session comes after it.
+   * Sends frames about a device that is new to the session once all of this poll's frames are known, together in one
+   * write. Everything else that is sent to the session comes after them.
    */
   sendSoon(session: SubscriberSession, frame: Frame | undefined): void {
     if (session.sendSoon(frame)) this.#corked.push(session);
   }
 
-  /** Sends the events that came so far if there are any of the device: what follows of it must come after them. */
+  /** Sends the events so far if any are of this device, because later frames about it must come after them. */
   finishOf(device: number): void {
     // Stryker disable next-line ConditionalExpression: no topic has any then, which costs more to see
     if (!this.#rounds.hasUnsent) return;
     if (this.#topics.ofDevice(device).some((topic) => this.#rounds.hasUnsentOf(topic))) this.finish();
   }
 
-  /** Sends all events that came so far: what follows must come after them. */
+  /** Sends all events so far, because later frames must come after them. */
   finish(): void {
     this.#uncork();
     this.paces.flush(); // first: the rounds give room back to the ring
     this.#rounds.finish(this.#deps.clock.now());
   }
 
-  /** After the records of a poll; gives room back to the ring. @param isCaughtUp whether none was left behind */
+  /** Call after the records of a poll; releases room in the ring. @param isCaughtUp whether all records were read */
   end(done: number, isCaughtUp: boolean): void {
     this.#uncork();
     this.paces.flush();
@@ -227,7 +227,7 @@ export class Deliverer {
     this.#rounds.step(this.#deps.clock.now(), shards);
   }
 
-  /** Whether events wait for a further poll, though no record may come. */
+  /** Whether events wait for a further poll, even if no record comes. */
   get hasUnsent(): boolean {
     return this.#rounds.hasUnsent || this.sendQueues.hasWaiting;
   }
@@ -251,7 +251,7 @@ export class Deliverer {
     return new Set(session.devices.map((device) => this.#topics.namesOf(session, device)!.id));
   }
 
-  /** The session gets the device's events later, when it is attached again. @returns false: not now */
+  /** The session stops getting the device's events until it is attached again. @returns false: not possible now */
   holdBack(session: SubscriberSession, device: number): boolean {
     return !this.replays.isHolding(session, device) && this.#topics.holdBack(session, device);
   }
@@ -269,7 +269,7 @@ export class Deliverer {
     this.#published(0); // a frame without a record: a full ring may have one for each device
   }
 
-  /** The device has come to this number: what did not come until now never will. */
+  /** The device is at this number now: earlier events that have not arrived never will. */
   seq(views: RecordViews, offset: number): void {
     const { device, seq } = readSeq(views, offset);
     this.replays.missed(device, seq);
@@ -283,9 +283,9 @@ export class Deliverer {
     this.#topics.setVip(session, vip);
   }
 
-  /** From here on the session gets each event by itself, not through a topic. */
+  /** From here on the session gets its events directly, not through a topic. */
   deliverOneByOne(session: SubscriberSession): void {
-    this.finish(); // a session changes its place between rounds only
+    this.finish(); // a session may change its place only between rounds
     this.#topics.setBatched(session);
   }
 
@@ -301,18 +301,18 @@ export class Deliverer {
     this.#topics.endResync(sessions.values(), (session, device) => retained.detach(session, device));
   }
 
-  /** Over the transport's own limit: it would have a hole, so it goes, and comes back when it can keep up. */
+  /** It is over the transport's own limit and would miss events unnoticed, so it is closed; it may come back. */
   dropped(session: SubscriberSession): void {
     this.#deps.counters.add(Counter.droppedSlow);
     if (session.closing) return;
     session.closing = true;
     this.#deps.counters.add(Counter.closedOverQueue);
-    // Not from within the send that met the limit, but before anything else is sent to it.
+    // Not from within the send that hit the limit, but before anything else is sent to it.
     this.#overfull.push(session);
     setImmediate(() => this.#closeOverfull());
   }
 
-  /** What follows is not for it any more, though what waits and the close frame still leave. */
+  /** Sends nothing further to it, except for what already waits and the close frame. */
   closing(session: SubscriberSession): void {
     session.closing = true;
     this.replays.forget(session);
@@ -322,7 +322,7 @@ export class Deliverer {
     this.sendQueues.forget(session);
   }
 
-  /** The connection is over; the session was closing. */
+  /** The connection has ended; the session was closing. */
   closed(session: SubscriberSession): void {
     this.sessions.delete(session.number);
     this.#leavers.add(session, false);
@@ -330,7 +330,7 @@ export class Deliverer {
     if (session.vip) this.#vipCount -= 1;
   }
 
-  /** Publishes to the sessions of a topic; one that falls behind its limit by this gets nothing after it. */
+  /** Sends to the sessions of a topic; a session that exceeds its limit by this gets nothing after it. */
   readonly #publishTo: PublishFrame = (topic, frame, binary, onlyMqtt) => {
     const endpoints = onlyMqtt ? this.#mqttEndpoints : this.#endpoints;
     for (let i = 0; i < endpoints.length; i++) endpoints[i]!.publish(topic, frame, binary);

@@ -1,4 +1,4 @@
-/** Encodes events where they lie in the ring into bytes of this thread, one frame after the other. */
+/** Encodes events from the ring into memory of this thread, one frame after the other. */
 import type { RecordViews } from '../../memory/ring.ts';
 import { EventField, EventFlag } from '../../records/event.ts';
 import { type Encoding, encodings } from '../../wire/encodings.ts';
@@ -8,7 +8,7 @@ import { statusAndData } from '../../wire/mqtt/published.ts';
 const BYTES_AT_FIRST = 64 * 1024;
 
 export class EventEncoder {
-  /** What was encoded. Replaced by a larger one when it must grow: read it after `encode`. */
+  /** The encoded bytes. Replaced by a larger array when it must grow, so read it after `encode`. */
   bytes = new Uint8Array(BYTES_AT_FIRST);
   readonly #views: RecordViews;
   // Stryker disable BooleanLiteral,ObjectLiteral: filled in for each event before it is read
@@ -35,7 +35,7 @@ export class EventEncoder {
     return this.#encode(this.#views, offset, names, encoding, start, false);
   }
 
-  /** Encodes an event that history kept, which stands at the start of these views. @returns where it ends */
+  /** Encodes a kept event, which is at the start of these views. @returns where it ends */
   replay(views: RecordViews, names: DeviceNames, encoding: Encoding): number {
     return this.#encode(views, 0, names, encoding, 0, true);
   }

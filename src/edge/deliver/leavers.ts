@@ -1,17 +1,17 @@
 /**
- * Takes sessions that are over out of their topics. One of fifty thousand devices would hold up the thread, so whoever
- * has many leaves a few devices at a time, in later turns of the event loop. Meanwhile what its topics still publish goes
- * nowhere: a connection that is over, or about to be, takes no frames.
+ * Takes ended sessions out of their topics. A session with fifty thousand devices would hold up the thread, so it
+ * leaves a few devices at a time, in later turns of the event loop. Events that its topics still send meanwhile are
+ * dropped: a connection that has ended, or is about to, takes no frames.
  */
 import type { SubscriberSession } from './subscriber-session.ts';
 
-/** Devices left in one turn: about half a millisecond. Whoever has no more leaves them at once. */
+/** Devices left in one turn: about half a millisecond. A session with no more leaves all of them at once. */
 export const LEAVES_PER_TURN = 256;
 
 export interface LeaversDeps {
   /** The session leaves a device's topic. @param open whether its socket still is; a closed one has left by itself */
   readonly leave: (session: SubscriberSession, device: number, open: boolean) => void;
-  /** Runs it once the thread has seen to its sockets. */
+  /** Runs it once the thread has handled its sockets. */
   readonly soon?: (work: () => void) => void;
 }
 
@@ -24,12 +24,14 @@ export class Leavers {
     this.#deps = deps;
   }
 
-  /** Those that are still in topics. */
+  /** Sessions that are still in topics. */
   get sessions(): IterableIterator<SubscriberSession> {
     return this.#leaving.keys();
   }
 
-  /** The session is over. May be called again when its socket has closed. @param open whether that still is open */
+  /**
+   * The session has ended. May be called again when its socket has closed. @param open whether the socket is still open
+   */
   add(session: SubscriberSession, open: boolean): void {
     if (this.#leaving.has(session) || session.deviceCount > LEAVES_PER_TURN) {
       const isScheduled = this.#leaving.size > 0;

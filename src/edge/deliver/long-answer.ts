@@ -1,6 +1,6 @@
 /**
- * What the pages of a long answer have named. An owner that takes over in the middle answers from the start: what was
- * named is left out of its pages.
+ * Devices and filters that the pages of a long answer have named. An owner that takes over in the middle answers from
+ * the start; then these are left out of its pages.
  */
 
 import { DEVICES_PER_PAGE } from '../../limits.ts';
@@ -13,7 +13,7 @@ export class LongAnswer {
   // Stryker disable next-line ArithmeticOperator: it grows
   #named = new Uint32Array(2 * DEVICES_PER_PAGE);
   #length = 0;
-  /** The same to look it up, and what is named from then on. Made by `again`. */
+  /** The same as a set for lookups, plus devices named since. Made by `again`. */
   #known: Set<number> | undefined;
   #hasFilters = false;
 
@@ -26,7 +26,7 @@ export class LongAnswer {
     this.#named = new Uint32Array(0);
   }
 
-  /** @returns the entries that no page has named yet; this one does */
+  /** @returns the entries that no page has named yet; from now on they count as named */
   firstTime(entries: readonly Entry[]): readonly Entry[] {
     const known = this.#known;
     if (known === undefined) {
@@ -39,7 +39,7 @@ export class LongAnswer {
     });
   }
 
-  /** One page names all filters. @returns them, if it is this one */
+  /** Only one page names the filters. @returns all of them if it is this one */
   filters(filters: readonly FilterEntry[]): readonly FilterEntry[] {
     if (this.#hasFilters) return [];
     this.#hasFilters = filters.length > 0;

@@ -1,6 +1,6 @@
 /**
- * What the slow subscribers of one device do not get: which seqs, and the newest event of them, kept once.
- * All of them miss the same events from the moment they fell behind, so each needs one number only.
+ * The events that the slow subscribers of one device miss: their seqs, and the newest one, kept once for all. From the
+ * moment they fell behind, all of them miss the same events, so each needs only one number.
  */
 import { MISSED_RUNS_MAX } from '../../limits.ts';
 import type { RecordViews } from '../../memory/ring.ts';
@@ -10,19 +10,20 @@ import type { DeviceNames } from '../../wire/event-frames.ts';
 import { NOTHING_TAKEN, type Taken, type Waiting } from './paced-audience.ts';
 import type { SubscriberSession } from './subscriber-session.ts';
 
-/** Up to here runs that nobody needs any more are left lying: looking for them costs a walk over the slow subscribers. */
+/** Up to this many, unneeded runs are kept, because finding them takes a walk over the slow subscribers. */
 const TRIM_FROM_RUNS = 64;
 
 export class Missed {
   readonly names: DeviceNames;
-  /** By slow subscriber: the newest seq that others had missed when it fell behind; it misses what came later. */
+  /** By slow subscriber: the newest seq that others had missed when it fell behind; it misses the later ones. */
   readonly #since = new Map<SubscriberSession, number>();
-  // Of those at a pace: a slow subscriber has one of these for each of a hundred thousand devices, and most are not.
-  /** By slow subscriber: what waited for its turn when it fell behind. */
+  // Only for subscribers at a pace: a slow subscriber may have this object for a hundred thousand devices, mostly
+  // without.
+  /** By slow subscriber: events that waited for their turn when it fell behind. */
   #waits: Map<SubscriberSession, readonly Waiting[]> | undefined;
   /** By slow subscriber: when it had its last turns. */
   #turns: Map<SubscriberSession, readonly number[]> | undefined;
-  /** Of those events: by how many subscribers each is waited for. */
+  /** By such event: how many subscribers wait for it. */
   #shared: Map<RecordViews, number> | undefined;
   #sharedBytes = 0;
   /** Missed seqs in ascending order, as flat pairs: first and last of each run. */
@@ -70,7 +71,7 @@ export class Missed {
     return this.#sharedBytes + (this.#kept?.u8.length ?? 0);
   }
 
-  /** Whether more runs of seqs are known than a subscriber may be told of. */
+  /** Whether there are more runs of seqs than may be reported to a subscriber. */
   get isFull(): boolean {
     return this.#runs.length > 2 * MISSED_RUNS_MAX;
   }
@@ -108,8 +109,8 @@ export class Missed {
   }
 
   /**
-   * An urgent event comes to the subscriber and replaces one of its type that waits.
-   * @returns how many it has replaced
+   * The subscriber gets an urgent event, which replaces a waiting one of its type.
+   * @returns how many events it replaces
    */
   replace(session: SubscriberSession, type: number): number {
     const waiting = this.waitingFor(session);
@@ -123,7 +124,7 @@ export class Missed {
     return replaced.replaced + 1;
   }
 
-  /** What waited for its turn when the subscriber fell behind. */
+  /** The events that waited for their turn when the subscriber fell behind. */
   waitingFor(session: SubscriberSession): readonly Waiting[] {
     return this.#waits?.get(session) ?? NOTHING_TAKEN.waiting;
   }
@@ -134,7 +135,7 @@ export class Missed {
   }
 
   /**
-   * Takes note of an event that the slow subscribers do not get.
+   * Notes an event that the slow subscribers do not get.
    * @param offset where it is in the ring
    * @returns whether it is the first since `endRound`
    */
@@ -155,7 +156,7 @@ export class Missed {
   /**
    * Ends a round in which events were noted.
    * @param kept the newest of them, at the start of views that stay
-   * @returns how many deliveries will never come about because of it: all but the newest for each
+   * @returns how many deliveries are lost by it: all but the newest event for each subscriber
    */
   endRound(kept: RecordViews): number {
     const fresh = this.#fresh.sort((one, other) => one - other);
@@ -176,12 +177,12 @@ export class Missed {
 
   /** The seqs that a slow subscriber will never get, as flat pairs: first and last of each run. */
   gapsOf(session: SubscriberSession): number[] {
-    // What waited is not sent where something newer is.
+    // A waiting event is not sent if a newer one is.
     const isNewer = this.#since.get(session)! < this.#newest;
     return this.#missedBy(session, isNewer, this.#newest - 1);
   }
 
-  /** As `gapsOf`, where it does not get what is kept for it either. */
+  /** Like `gapsOf`, if it does not get the kept event either. */
   allMissedBy(session: SubscriberSession): number[] {
     return this.#missedBy(session, true, this.#newest);
   }
@@ -218,7 +219,7 @@ export class Missed {
   }
 }
 
-/** Adds a run of seqs, behind those that are there. */
+/** Adds a run of seqs after the existing ones. */
 function addRun(runs: number[], from: number, to: number): void {
   if (runs.at(-1) === from - 1) runs[runs.length - 1] = to;
   else runs.push(from, to);

@@ -1,17 +1,17 @@
 /**
- * Makes the frames that one socket gets of the events in its outbox: one for all of them where it asked for that.
- * Sockets that follow the same devices have the same outbox one after the other, and then the same bytes are sent.
+ * Makes the frames for the events in one socket's outbox: a single frame if the socket asked for batches. Consecutive
+ * sockets that follow the same devices have equal outboxes, and get the same bytes.
  */
 import { batchBytesMax, encodeBinaryBatch, encodeJsonBatch } from '../../wire/batch-frames.ts';
 
-/** Events are put together up to this many bytes, so that a peer has something to read before all of it has come. */
+/** Events are combined up to this many bytes, so that a peer can start to read before everything has arrived. */
 export const BATCH_BYTES_MAX = 64 * 1024;
 
-/** What stands in outboxes, and sends it. */
+/** Holds the content of outboxes, and sends it. */
 export interface Outgoing {
   /** Sends each event of the outbox as a frame. Bytes are valid until `send` returns. */
   sendEach(outbox: readonly number[], send: (frame: Uint8Array) => void): void;
-  /** Sends the events of the outbox in as few frames as `BATCH_BYTES_MAX` allows; one alone goes as it is. */
+  /** Sends the events of the outbox in as few frames as `BATCH_BYTES_MAX` allows; a single event is sent as it is. */
   sendBatched(outbox: readonly number[], binary: boolean, send: (frame: Uint8Array) => void): void;
 }
 
@@ -59,7 +59,7 @@ export class OutboxFrames implements Outgoing {
 
   #frameOf(outbox: readonly number[], from: number, to: number, bytes: number, binary: boolean): Uint8Array {
     if (to - from === 2) return this.#bytes.subarray(outbox[from], outbox[from + 1]);
-    this.#frame = undefined; // its bytes are written over
+    this.#frame = undefined; // its bytes are overwritten
     const bytesMax = batchBytesMax((to - from) / 2, bytes);
     if (bytesMax > this.#out.length) this.#out = new Uint8Array(bytesMax);
     const encode = binary ? encodeBinaryBatch : encodeJsonBatch;

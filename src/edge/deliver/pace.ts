@@ -1,6 +1,6 @@
 /**
- * Turns of the devices that are followed at one interval. Time is cut into steps, whose length divides the interval. The
- * turns of a step come together: so events of many devices are encoded once and leave in one frame.
+ * Turns of the devices that are followed at one interval. Time is divided into steps, whose length divides the
+ * interval. All turns of a step come together, so events of many devices are encoded once and leave in one frame.
  */
 import type { Clock } from '../../clock.ts';
 import type { PacedLane } from './paced-audience.ts';
@@ -8,7 +8,7 @@ import type { PacedLane } from './paced-audience.ts';
 /** The longest step: how much later than its interval a turn may come. */
 export const PACE_STEP_MS_MAX = 20;
 
-/** The lanes have their turns. Each notes the step when it has had it. */
+/** Called when the lanes have their turns. Each lane notes the step when it is done. */
 export type Turn = (due: readonly PacedLane[], step: number) => void;
 
 /** The turns of one interval. */
@@ -22,7 +22,7 @@ export class Pace {
   readonly #turn: Turn;
   /** By step: whose turn comes then. */
   readonly #turns = new Map<number, PacedLane[]>();
-  /** All up to this step were taken. */
+  /** All steps up to this one are done. */
   #stepDone = 0;
   #timer: NodeJS.Timeout | undefined;
   #timerStep = Number.POSITIVE_INFINITY;
@@ -35,13 +35,13 @@ export class Pace {
     this.#stepMs = every / this.#stepsPerTurn;
   }
 
-  /** Takes note that the lane had a turn now. */
+  /** Notes that the lane had a turn now. */
   hadTurn(lane: PacedLane): void {
     // Rounded up: turns are never closer than the interval.
     lane.turnStep = Math.ceil(this.#clock.now() / this.#stepMs);
   }
 
-  /** Whether the lane was quiet for so long that its next event need not wait to be one of many. */
+  /** Whether the lane was quiet for so long that its next event need not wait for others. */
   isQuiet(lane: PacedLane): boolean {
     return this.#clock.now() >= (lane.turnStep + 2 * this.#stepsPerTurn) * this.#stepMs;
   }
@@ -51,7 +51,7 @@ export class Pace {
     return this.#clock.now() >= this.#dueStep(lane) * this.#stepMs;
   }
 
-  /** Something waits: the lane's turn comes one interval after the last, at the end of a step. */
+  /** An event waits: the lane's turn comes one interval after the last, at the end of a step. */
   schedule(lane: PacedLane): void {
     if (this.#turns.size === 0) this.#stepDone = Math.floor(this.#clock.now() / this.#stepMs);
     // A turn that is due already comes with the next step.

@@ -1,6 +1,7 @@
 /**
- * Who gets one device's events at a pace: its newest message, and its newest pong, at most once per interval. What is
- * more urgent comes at once. Until a turn comes only the newest event is kept, once per device for all who wait for it.
+ * The subscribers that get one device's events at a pace: the newest message and the newest pong, at most once per
+ * interval. Urgent events come at once. Until a turn comes, only the newest event is kept, once per device for all who
+ * wait for it.
  */
 import type { RecordViews } from '../../memory/ring.ts';
 import { copyEvent, EventField, eventBytes, isHigh, privateViews, seqOf } from '../../records/event.ts';
@@ -11,7 +12,7 @@ import type { Pace } from './pace.ts';
 import type { Paces } from './paces.ts';
 import type { SubscriberSession } from './subscriber-session.ts';
 
-/** Types that are conflated, each for itself: the place of a type in lists by lane. */
+/** Types that are conflated separately; the index of a type is that of its lane. */
 const MESSAGE = 0;
 const PONG = 1;
 const LANES = [MESSAGE, PONG] as const;
@@ -26,9 +27,9 @@ export interface Waiting {
   readonly replaced: number;
 }
 
-/** What a subscriber takes along from one device's lanes, to come back with it. */
+/** What a subscriber takes along when it leaves one device's lanes, to bring it back later. */
 export interface Taken {
-  /** What waits for its turn, in the device's order. */
+  /** Events that wait for their turn, in the device's order. */
   readonly waiting: readonly Waiting[];
   /** By lane: step of the last turn; empty: it was in no lane. */
   readonly turns: readonly number[];
@@ -36,11 +37,11 @@ export interface Taken {
 
 export const NOTHING_TAKEN: Taken = { waiting: [], turns: [] };
 
-/** What is different for a subscriber than for the others of its lane. */
+/** How a subscriber differs from the others of its lane. */
 interface Late {
-  /** How many events waited when it came, which are not for it. */
+  /** Number of events that were waiting when it came; these are not for it. */
   readonly skipped: number;
-  /** An event that it is still to get; the others had it, or will not. */
+  /** An event that it must still get; the others had it already, or will not get it. */
   readonly owed: Waiting | undefined;
 }
 
@@ -52,7 +53,7 @@ export class PacedLane {
   turnStep = Number.NEGATIVE_INFINITY;
   /** Whether the pace will look at it. */
   isScheduled = false;
-  /** Who came while others waited, or is owed an event. */
+  /** Subscribers that came while others waited, or that are owed an event. */
   #late: Map<SubscriberSession, Late> | undefined;
   readonly #group: Group;
   readonly #index: LaneIndex;
@@ -76,12 +77,12 @@ export class PacedLane {
     if (this.waiting > 0) this.#isLate(session, undefined);
   }
 
-  /** A subscriber that has come had its last turn then. Others that wait do not wait for it. */
+  /** A new subscriber had its last turn at this step. Other waiting subscribers do not wait for it. */
   hadTurn(step: number): void {
     if (!this.isWaitedFor) this.turnStep = Math.max(this.turnStep, step);
   }
 
-  /** The subscriber, which is in the lane, is still to get an event from before. @returns its length if it was sent, bytes */
+  /** The subscriber is in the lane and must still get an earlier event. @returns its length if it was sent, bytes */
   owe(session: SubscriberSession, owed: Waiting): number {
     const { audience, pace } = this.#group;
     if (!this.isWaitedFor && pace.isDue(this)) {
@@ -113,7 +114,7 @@ export class PacedLane {
     const { audience, cohorts } = this.#group;
     const { paces, names } = audience;
     this.turnStep = step;
-    // None: it comes for one who is owed an event, and who may have left since.
+    // No event: the turn was for a subscriber that is owed one, and that may have left since.
     const newest = this.waiting > 0 ? audience.newest[this.#index]! : undefined;
     let bytes = newest === undefined ? 0 : eventBytes(newest, 0);
     for (const cohort of cohorts) {
@@ -121,7 +122,7 @@ export class PacedLane {
         if (newest !== undefined) paces.note(cohort, names, newest, 0, this.waiting - 1);
         continue;
       }
-      paces.flush(); // what was noted comes before: to vips, and of earlier events
+      paces.flush(); // noted events come first: those for vips, and earlier ones
       for (const session of cohort.sessions) {
         const waits = this.#waitsFor(session);
         if (waits === undefined) continue;
@@ -133,7 +134,7 @@ export class PacedLane {
     return bytes;
   }
 
-  /** Has an event sent to everybody, with the next flush. It replaces those that wait. */
+  /** Sends an event to everybody with the next flush. It replaces waiting ones. */
   pass(views: RecordViews, offset: number): void {
     const { audience, cohorts, pace } = this.#group;
     const { paces, names } = audience;
@@ -171,12 +172,12 @@ export class PacedLane {
   }
 }
 
-/** How many events come to nothing with one that waits. */
+/** How many events are dropped along with a waiting one. */
 function countOf(waits: Waiting | undefined): number {
   return waits === undefined ? 0 : waits.replaced + 1;
 }
 
-/** Followers of the device at one pace: all have their turns together. */
+/** The device's followers at one pace: all have their turns together. */
 class Group {
   readonly audience: PacedAudience;
   readonly pace: Pace;
@@ -217,7 +218,7 @@ export class PacedAudience {
   readonly paces: Paces;
   /** By lane: a copy of the newest event that anybody waits for. */
   readonly newest: RecordViews[] = [];
-  /** Bits of the lanes whose copy somebody may have taken along: it is not written over. */
+  /** Bits of the lanes whose copy a subscriber may have taken along, so it must not be overwritten. */
   #taken = 0;
   /** One for each pace at which the device is followed. */
   #groups: Group[] = [];
@@ -237,8 +238,8 @@ export class PacedAudience {
   }
 
   /**
-   * What waits for the subscriber, which brings it along, comes when its turn would have come.
-   * @returns the length of what it was sent, bytes
+   * A subscriber comes back with the events that wait for it; they are sent when their turn would have come.
+   * @returns the bytes sent to it
    */
   add(session: SubscriberSession, { waiting, turns }: Taken): number {
     const { lanes } = this.#enter(session);
@@ -273,7 +274,7 @@ export class PacedAudience {
     return this.#groupAt(this.paces.cohortsOf(session)!.terms.pace)!;
   }
 
-  /** The subscriber is of another kind from here on. What waits for it goes on waiting, and its turns come as before. */
+  /** The subscriber is of another kind from here on. Its waiting events keep waiting, and its turns come as before. */
   move(session: SubscriberSession, from: Cohorts, to: Cohorts): void {
     const group = this.#groupOf(session);
     group.join(session, to);
@@ -281,8 +282,8 @@ export class PacedAudience {
   }
 
   /**
-   * @param comesBack it goes on following the device, and gets what waits now. Else it gets nothing more: the hub has
-   *   answered already that it does not follow the device
+   * @param comesBack it continues to follow the device, and gets the waiting events. Otherwise it gets nothing more,
+   *   since the hub has already answered that it does not follow the device
    */
   remove(session: SubscriberSession, comesBack: boolean): void {
     this.#remove(session, (_, { views, replaced }) => {
@@ -306,7 +307,7 @@ export class PacedAudience {
   #remove(session: SubscriberSession, take: (lane: LaneIndex, waits: Waiting) => void): void {
     const { paces } = this;
     const group = this.#groupOf(session);
-    paces.flush(); // what was noted is before what waits
+    paces.flush(); // noted events come before waiting ones
     for (const index of LANES) {
       const waits = group.lanes[index]!.remove(session);
       if (waits !== undefined) take(index, waits);

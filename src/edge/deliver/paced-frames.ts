@@ -1,7 +1,7 @@
 /**
- * Sends what was noted for sets of subscribers at a pace. The events of a set are encoded once, one behind the other as
- * they stand in a batch, in segments of the length of a frame. A subscriber that is in one set gets its segments as they
- * are; one that is in several gets them put together, as do all that come after it and are in the same sets.
+ * Sends the noted events to sets of subscribers at a pace. The events of a set are encoded once, one after the other as
+ * in a batch, in segments of the length of a frame. A subscriber in one set gets the segments as they are. For a
+ * subscriber in several sets they are combined, and the next ones in the same sets get the same result.
  */
 import { Counter, type Counters } from '../../memory/counters.ts';
 import { type BatchLayout, binaryBatchLayout, jsonBatchLayout } from '../../wire/batch-frames.ts';
@@ -11,16 +11,16 @@ import type { EventEncoder } from './event-encoder.ts';
 import { BATCH_BYTES_MAX, isSameOutbox, type Outgoing } from './outbox-frames.ts';
 import type { SubscriberSession } from './subscriber-session.ts';
 
-/** Encoded bytes that are held at most, beyond those of one set. */
+/** The most encoded bytes that are held, beyond those of one set. */
 const FLUSH_BYTES_MAX = 4 * 1024 * 1024;
 
-/** What is put together for one subscriber, unless a frame is larger. */
+/** Bytes that are combined for one subscriber, unless a frame is larger. */
 const OUT_BYTES = 2 * BATCH_BYTES_MAX;
 const PRIORITIES = 3;
 
 type Send = (frame: Uint8Array) => void;
 
-/** Events of one set that stand one behind the other. */
+/** Consecutive events of one set. */
 interface Segment {
   readonly start: number;
   readonly end: number;
@@ -55,7 +55,7 @@ export class PacedFrames implements Outgoing {
     this.#counters = counters;
   }
 
-  /** Sends what was noted for the sets of a kind that are due. */
+  /** Sends the noted events to the due sets of a kind. */
   send({ due, terms }: Cohorts): void {
     this.#begin(terms.encoding);
     for (let priority = 0; priority < PRIORITIES; priority++) {
@@ -103,7 +103,7 @@ export class PacedFrames implements Outgoing {
     this.#touched.length = 0;
   }
 
-  /** Encodes what was noted for a set, and puts it into the outbox of each member. */
+  /** Encodes the noted events of a set, and puts them into the outbox of each member. */
   #note({ kind, sessions }: Cohort, noted: NotedEvents): void {
     // Stryker disable next-line ConditionalExpression: of nothing come no segments, which costs less to see here
     if (noted.size === 0) return;
@@ -156,7 +156,7 @@ export class PacedFrames implements Outgoing {
     this.#encoder.reserve(this.#end);
   }
 
-  /** Makes the frames of an outbox: of as many segments each as there is room for. */
+  /** Makes the frames of an outbox, each with as many segments as fit. */
   #make(outbox: readonly number[]): void {
     this.#made = [...outbox];
     this.#frames.length = this.#outEnd = 0;

@@ -1,6 +1,6 @@
 /**
- * The subscribers at a pace of one edge: which set of equal followers each is in, what is noted for the sets, and when it
- * leaves. What is due is sent together: at the end of a poll what goes at once, with a tick what has waited.
+ * The subscribers at a pace of one edge: which set of equal followers each is in, which events are noted for the sets,
+ * and when they are sent. Due events are sent together: urgent ones at the end of a poll, waiting ones with a tick.
  */
 import type { Clock } from '../../clock.ts';
 import { Counter, type Counters } from '../../memory/counters.ts';
@@ -21,13 +21,13 @@ export interface PacesDeps {
   readonly encoder: EventEncoder;
   readonly clock: Clock;
   readonly counters: Counters;
-  /** The turn of a device has come: who has fallen behind and not left it yet leaves it first. */
+  /** The turn of a device has come: a slow subscriber that has not left it yet leaves it first. */
   readonly turning: (device: number) => void;
-  /** Takes note of bytes that are about to be sent; where they are many, sends what was noted and looks at the queues. */
+  /** Notes bytes that are about to be sent; if they are many, sends the noted events and checks the queues. */
   readonly published: (bytes: number) => void;
 }
 
-/** Where a subscriber belongs while it follows anything. */
+/** Where a subscriber belongs while it follows any device. */
 interface Place {
   readonly cohorts: Cohorts;
   readonly kind: number;
@@ -57,7 +57,7 @@ export class Paces {
     return count;
   }
 
-  /** Takes note that the subscriber follows one more device; `exit` takes it back. @returns the sets that it is in */
+  /** Notes that the subscriber follows one more device; `exit` undoes it. @returns the sets that it is in */
   enter(session: SubscriberSession): Cohorts {
     let place = this.#places.get(session);
     if (place === undefined) {
@@ -87,7 +87,7 @@ export class Paces {
    * @param audiences all that it is in @param change makes it another
    */
   changeKind(session: SubscriberSession, audiences: readonly PacedAudience[], change: () => void): void {
-    this.flush(); // what was noted is for the kind that it was of
+    this.flush(); // the noted events are for its previous kind
     change();
     const before = this.#places.get(session);
     const kind = kindOf(session);
@@ -111,7 +111,7 @@ export class Paces {
     this.#paces.delete(pace.every);
   }
 
-  /** Takes the turns that are due. A timer calls it; tests do, too. */
+  /** Takes the turns that are due. Called by a timer, and by tests. */
   tick(): void {
     for (const pace of this.#paces.values()) pace.tick();
   }
@@ -130,7 +130,7 @@ export class Paces {
     noted[Priority.high - views.u8[offset + EventField.priority]!]!.push(names, views, offset, replaced);
   }
 
-  /** Sends all that was noted, to vips first. */
+  /** Sends all noted events, to vips first. */
   flush(): void {
     const due = this.#due;
     // Stryker disable next-line ConditionalExpression: for nobody there is nothing to do, which costs less to see here
@@ -162,7 +162,7 @@ export class Paces {
   }
 
   readonly #turn: Turn = (lanes, step) => {
-    // Who cannot take what so many devices have to say must be slow before it is closed for it.
+    // A subscriber that cannot take this much must become slow before it is closed.
     for (const lane of lanes) {
       this.#deps.turning(lane.device);
       this.#deps.published(lane.takeTurn(step));
@@ -184,7 +184,7 @@ export class Paces {
   }
 }
 
-/** Subscribers of one kind get the same bytes at the same times of what they follow. */
+/** For the devices that they follow, subscribers of one kind get the same bytes at the same times. */
 function kindOf({ every, encoding, batched, vip }: SubscriberSession): number {
   // Stryker disable next-line ArithmeticOperator: a difference tells kinds apart as well as a sum
   return ((every * encodings.length + encoding) * 2 + (batched ? 1 : 0)) * 2 + (vip ? 1 : 0);

@@ -1,7 +1,7 @@
 /**
- * Looks up what of the past a subscribe may bring, before it goes to the owner: the answer says whether all is there, and
- * a thousand devices may have a hundred events each. A slice at a time, so that nobody else on the thread waits for it.
- * After the answer only what came since is looked up.
+ * Looks up the past events that a subscribe asks for before the request goes to the owner, because the answer says
+ * whether all of them are there, and a thousand devices may have a hundred events each. It works in slices, so that
+ * nobody else on the thread waits. After the answer, only newer events are looked up.
  */
 import type { Clock } from '../../clock.ts';
 import { countOf, type HistoryReader, type Walked } from '../../history/reader.ts';
@@ -21,7 +21,7 @@ export interface PastSearchesDeps {
   readonly over: (session: SubscriberSession) => void;
 }
 
-/** The search for a request that is next in its session's turn. */
+/** The search for the session's next request. */
 interface Search {
   readonly pending: Pending;
   /** Devices that were looked up. */
@@ -46,7 +46,7 @@ export class PastSearches {
     this.#slices = new Slices(limits, (session) => this.#slice(session));
   }
 
-  /** Whether the session's next request may go to the owner; if not, `over` is called when it may. */
+  /** Whether the session's next request may go to the owner now; if not, `over` is called when it may. */
   isOver(session: SubscriberSession, pending: Pending): boolean {
     if (pending.found !== undefined || !isSearched(pending)) return true;
     if (this.#bySession.has(session)) return false;
@@ -57,7 +57,7 @@ export class PastSearches {
     return pending.found !== undefined;
   }
 
-  /** The session is over, whatever it was looked up for. */
+  /** The session has ended; drops its search. */
   forget(session: SubscriberSession): void {
     const { inFlight, waiting } = session.requests!;
     for (const pending of [...inFlight, ...waiting]) this.chargeUnused(session, pending);
@@ -67,8 +67,8 @@ export class PastSearches {
   }
 
   /**
-   * What was looked up in vain, as for devices that are refused, costs as if it had been sent: else a peer could keep this
-   * thread looking for nothing.
+   * Charges a search in vain, such as for devices that are refused, as if the events had been sent. Otherwise a peer
+   * could keep this thread searching for nothing.
    */
   chargeUnused(session: SubscriberSession, search: Pick<Pending, 'found'> | undefined): void {
     for (const walked of search?.found?.values() ?? []) this.#deps.charges.rows(session, countOf(walked));

@@ -1,8 +1,8 @@
 /**
- * Tells subscribers which of their subscriptions the hub has removed. An access rule, or a gateway's end, removes them by
- * the ten thousand, and no peer is closed for what it is told of that: a page goes out when the peer has read, the rest
- * waits here. Delivery has ended by then, and a device that is followed again is told of first. What waits of a session is
- * a number for each device, and at most as many as the hub may have devices.
+ * Tells subscribers which of their subscriptions the hub has removed. An access rule, or the end of a gateway, removes
+ * tens of thousands at once, and these notices must not make a peer slow: a page is sent when the peer has read the
+ * last, and the rest waits here. Delivery has ended by then. If a device is followed again, its notice is sent first.
+ * For each session, a number per device waits, at most as many as the hub may have devices.
  */
 import type { Clock } from '../../clock.ts';
 import { DEVICES_PER_PAGE } from '../../limits.ts';
@@ -14,9 +14,9 @@ import type { SubscriberSession } from './subscriber-session.ts';
 
 export interface RemovalsDeps {
   readonly clock: Clock;
-  /** A page ends at so many bytes of ids, though it names less than 1000; it goes out when at most as many wait. */
+  /** A page ends at this many bytes of ids, even with less than 1000; it is sent when at most this many bytes wait. */
   readonly pageBytes: number;
-  /** What waits of one session is at most so many devices: the oldest go out beyond that, whether it reads or not. */
+  /** At most this many devices wait for one session; beyond that the oldest are sent, whether the peer reads or not. */
   readonly devicesMax: number;
   /** A slow subscriber gets its pages with `next`. */
   readonly isSlow: (session: SubscriberSession) => boolean;
@@ -24,17 +24,17 @@ export interface RemovalsDeps {
   readonly sent: (session: SubscriberSession) => void;
 }
 
-/** What a session is to be told. */
+/** What a session has not been told yet. */
 interface Untold {
   /**
-   * By notice, whose page is next first: names by their number, oldest first. None is empty. Sets: a device that comes
-   * back is looked up among a hundred thousand.
+   * By notice, the one with the next page first: the numbers of names, oldest first. None is empty. They are sets,
+   * because a device that comes back is looked up among a hundred thousand.
    */
   readonly numbers: Map<Notice, Set<number>>;
   size: number;
 }
 
-/** Notices of removed subscriptions that come when they happen, and not as pages of the owner's. */
+/** Notices of removed subscriptions that come one by one as they happen, not in pages from the owner. */
 const removals: ReadonlySet<Notice> = new Set([
   Notice.deniedByOperator,
   Notice.removedByOperator,
@@ -44,7 +44,7 @@ const removals: ReadonlySet<Notice> = new Set([
   Notice.gone,
 ]);
 
-/** Nobody has asked for it, so nobody pays. */
+/** The peer has not asked for it, so it costs nothing. */
 const FREE = { rows: () => {}, waitMs: () => 0 } as const;
 /** An id in a list: two quotes and a comma. */
 const ID_EXTRA_BYTES = 3;
@@ -61,17 +61,20 @@ export class Removals {
     this.#slices = new Slices({ clock, queueBytes, charges: FREE }, (session) => this.#slice(session));
   }
 
-  /** Devices that somebody is still to be told of. */
+  /** Devices with a notice that still waits. */
   get size(): number {
     return this.#names.size;
   }
 
-  /** Whether the notice is of a kind that may wait for this session's peer. MQTT tells nobody, but its edge listens. */
+  /**
+   * Whether this notice may wait for the session's peer. MQTT has no such message, but its edge needs the notice at
+   * once.
+   */
   takes({ encoding }: SubscriberSession, notice: Notice): boolean {
     return removals.has(notice) && !isMqtt(encoding);
   }
 
-  /** The session is told, now or when its peer has read. @param notice that `takes` is for */
+  /** Sends the notice, now or when the peer has read. @param notice that `takes` accepts */
   tell(session: SubscriberSession, notice: Notice, devices: readonly { readonly device: string }[]): void {
     let untold = this.#bySession.get(session);
     if (untold === undefined) {
@@ -83,7 +86,7 @@ export class Removals {
     for (const { device } of devices) {
       const number = this.#names.take(device);
       if (numbers.has(number)) {
-        this.#names.giveBack(number); // told once: it was not followed in between
+        this.#names.giveBack(number); // one notice is enough: it was not followed in between
         continue;
       }
       numbers.add(number);
@@ -97,7 +100,7 @@ export class Removals {
     this.run(session);
   }
 
-  /** The session is about to be told that it follows these devices: what is still to be told of them comes before. */
+  /** The session is about to be told that it follows these devices: their waiting notices come first. */
   tellFirst(session: SubscriberSession, devices: readonly { readonly device: string }[]): void {
     const untold = this.#bySession.get(session);
     if (untold === undefined) return;
@@ -119,7 +122,7 @@ export class Removals {
     if (this.#bySession.has(session)) this.#slices.run(session);
   }
 
-  /** One page of a slow subscriber, which is being told what it missed: the two take turns. */
+  /** Sends one page to a slow subscriber while it recovers: pages and gaps take turns. */
   next(session: SubscriberSession): void {
     const untold = this.#bySession.get(session);
     if (untold !== undefined && !session.closing) this.#sendPage(session, untold);

@@ -1,7 +1,7 @@
 /**
- * Replays of kept events: what of the past a subscriber asked for, before the live events. A replay reads the history log
- * itself and costs the owner nothing. Where the peer cannot take it all at once, its device's live events are held back:
- * the replay goes on from the log until it has caught up, and only then the session enters the device's topic.
+ * Replays of kept events: the past that a subscriber asked for, before the live events. A replay reads the history log
+ * directly and costs the owner nothing. If the peer cannot take it all at once, the device's live events are held back:
+ * the replay continues from the log until it has caught up, and only then does the session enter the device's topic.
  */
 import type { HistoryReader, Walked, Wanted } from '../../history/reader.ts';
 import { type Replay, Step } from '../../history/replay.ts';
@@ -22,7 +22,7 @@ export interface ReplaysDeps extends SlicesDeps {
   readonly reader: HistoryReader;
   readonly encoder: EventEncoder;
   readonly counters: Counters;
-  /** Sends the events that came so far to their topics: a session may enter one only between rounds. */
+  /** Sends the events so far to their topics, because a session may enter one only between rounds. */
   readonly finish: () => void;
   /** The session enters the device's topic. */
   readonly join: (session: SubscriberSession, attached: Attached) => void;
@@ -30,7 +30,7 @@ export interface ReplaysDeps extends SlicesDeps {
 
 const GAP_REASON = 'history';
 
-/** One device of one session, from the answer until its live events may come. */
+/** One device of one session, from the answer until its live events may be sent. */
 interface Held {
   readonly session: SubscriberSession;
   readonly device: number;
@@ -39,11 +39,13 @@ interface Held {
   replay: Replay;
   /** Where that ends. */
   covered: number;
-  /** Of a replay of what came meanwhile: bits of the types that were followed then. Undefined while it is of the past. */
+  /**
+   * In a replay of events that came meanwhile: bits of the types followed then. Undefined while it replays the past.
+   */
   meanwhile: number | undefined;
-  /** The session has everything up to here, or was told that it will not. */
+  /** The session has everything up to here, or a gap for it. */
   told: number;
-  /** Of the device's last event that has come to this edge. */
+  /** Seq of the device's last event that has reached this edge. */
   lastSeq: number;
   attached: Attached | undefined;
   /** Bits of the types that were followed up to a seq, before others: oldest first. */
@@ -55,7 +57,7 @@ export class Replays {
   /** By session, in the order of the answer. */
   readonly #bySession = new Map<SubscriberSession, Held[]>();
   readonly #byDevice = new Map<number, Set<Held>>();
-  /** While a new owner says who gets what: those that it has not named. */
+  /** While a new owner reports who gets what: those that it has not named. */
   readonly #unconfirmed = new Set<Held>();
   readonly #slices: Slices;
 
@@ -138,8 +140,8 @@ export class Replays {
   }
 
   /**
-   * The session gets nothing of the device any more. What was found for it costs as if it had been sent: else a peer that
-   * asks for much, and gives it up at once, would keep this thread looking for nothing.
+   * The session gets nothing of the device any more. The events found for it cost as if they had been sent. Otherwise a
+   * peer that asks for much, and gives it up at once, would keep this thread searching for nothing.
    */
   detach(session: SubscriberSession, device: number): void {
     // Stryker disable next-line ConditionalExpression: a short cut
@@ -155,7 +157,7 @@ export class Replays {
     this.#slices.forget(session);
   }
 
-  /** Until `endResync` a new owner says who gets what. Who it has not named enters no topic. */
+  /** Until `endResync` a new owner reports who gets what. A session that it has not named enters no topic. */
   beginResync(): void {
     for (const held of this.#byDevice.values()) for (const one of held) this.#unconfirmed.add(one);
   }
@@ -164,12 +166,12 @@ export class Replays {
     for (const held of this.#unconfirmed) this.#remove(held);
   }
 
-  /** A live event of a device has come to this edge. */
+  /** A live event of a device has reached this edge. */
   event(device: number, seq: number): void {
     for (const held of this.#byDevice.get(device) ?? []) held.lastSeq = seq;
   }
 
-  /** Events of the device up to this seq did not come to this edge. */
+  /** Events of the device up to this seq did not reach this edge. */
   missed(device: number, seq: number): void {
     for (const held of this.#byDevice.get(device) ?? []) held.lastSeq = Math.max(held.lastSeq, seq);
   }
@@ -179,7 +181,7 @@ export class Replays {
     if (this.#bySession.has(session)) this.#slices.run(session);
   }
 
-  /** Looks at everybody who could not take all. */
+  /** Tries all sessions that could not take everything. */
   tick(): void {
     this.#slices.tick();
   }
@@ -224,7 +226,7 @@ export class Replays {
     return end;
   }
 
-  /** The replay is through: what came meanwhile is replayed too, then the session is in the device's topic. */
+  /** The replay is done: events that came meanwhile are replayed too, then the session enters the device's topic. */
   #hasCaughtUp(held: Held): Slice {
     const { reader, finish, join } = this.#deps;
     const { session, device: slot, generation, covered, lastSeq, attached } = held;
@@ -255,7 +257,7 @@ export class Replays {
     return end;
   }
 
-  /** Pongs that came meanwhile are kept nowhere: what took a number up to here, and is not missing otherwise. */
+  /** Pongs that came meanwhile are not kept: they are the numbers up to here that are not missing otherwise. */
   #passPongs(held: Held, seq: number): void {
     const { meanwhile = 0, attached, told } = held;
     const areWanted = (meanwhile & (attached?.types ?? 0) & typeBits.pong) !== 0;
@@ -287,7 +289,7 @@ export class Replays {
   }
 }
 
-/** What is wanted of the device beside the newest of each kind; undefined: nothing. */
+/** What is wanted of the device besides the newest of each kind; undefined: nothing. */
 export function wantedOf(
   { since, history }: Past,
   { device, epoch, seq }: Pick<Entry, 'device' | 'epoch' | 'seq'>,
@@ -304,7 +306,7 @@ export function wantsPast(past: Past): boolean {
   return past.last || wantsHistory(past);
 }
 
-/** Whether more of it is wanted than the newest events of each device: that is what takes long to look up. */
+/** Whether more is wanted than the newest events of each device, which takes long to look up. */
 export function wantsHistory({ history, since }: Past): boolean {
   return history > 0 || since.size > 0;
 }

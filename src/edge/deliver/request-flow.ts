@@ -1,9 +1,10 @@
 /**
- * What an edge's subscribers ask of the owner, and the pages that come back. The owner never has more to do for one edge
- * than a request of a thousand devices, or a page: what is beyond that waits here, at most 16 requests a subscriber, and
- * peers take turns. So an event that comes behind it in the ring waits for no more either. A request that waits for other
- * nodes of a cluster keeps nobody but its own peer; where too many do, further ones wait for room, and keep nobody either.
- * The next page of a long answer is asked for when the peer has read the last and its allowance pays for it.
+ * The requests of an edge's subscribers to the owner, and the pages that come back. At any time, the owner has at most
+ * one request of a thousand devices, or one page, to process for an edge. Further requests wait here, at most 16 per
+ * subscriber, and peers take turns. So an event behind them in the ring never waits for more than that. A request that
+ * waits for other nodes of a cluster delays only its own peer; if too many do, further ones wait for room, and delay
+ * nobody else either. The next page of a long answer is requested when the peer has read the last one and its allowance
+ * covers the next.
  */
 import type { Clock } from '../../clock.ts';
 import { DEVICES_PER_PAGE, REQUEST_WORK_IN_FLIGHT, REQUESTS_WAITING_MAX } from '../../limits.ts';
@@ -29,25 +30,25 @@ import {
 } from './request-queue.ts';
 import type { SubscriberSession } from './subscriber-session.ts';
 
-/** What a request costs the owner beside the devices that it names, in devices. */
+/** The cost of a request for the owner, besides the devices that it names, in devices. */
 const WORK_PER_REQUEST = 8;
-/** Time between two looks at peers that have a page to come, ms. */
+/** Time between two checks of peers that wait for a page, ms. */
 const LOOK_MS = 20;
-/** In place of a request, where pages are counted and asked for: those of the hub's own notices. */
+/** Stands for the hub's own notices where pages are counted and requested by request. */
 const OF_NOTICES = 0;
 
 export interface RequestFlowDeps {
   readonly line: OwnerLine;
   readonly clock: Clock;
   readonly charges: Pick<Charges, 'waitMs'>;
-  /** A page may be asked for when at most this many bytes wait for the peer. */
+  /** A page may be requested when at most this many bytes wait for the peer. */
   readonly resumeBytes: number;
   readonly searches: Pick<PastSearches, 'isOver' | 'forget'>;
   /** Events that count as kept, per device. */
   readonly keptEventsMax: number;
   /** Whether this edge has not yet done what earlier answers bring with them. */
   readonly isBehind: () => boolean;
-  /** A request goes to the owner, however long it has waited here: its subscriber is not silent. */
+  /** A request goes to the owner. Its subscriber is not silent, however long the request has waited here. */
   readonly goesOut: (session: SubscriberSession) => void;
 }
 
@@ -65,12 +66,12 @@ type Turn = (typeof Turn)[keyof typeof Turn];
 
 export class RequestFlow {
   readonly #deps: RequestFlowDeps;
-  /** What the owner is doing for this edge, in devices. */
+  /** Work that the owner has for this edge, in devices. */
   #work = 0;
   readonly #deferred = new DeferredWork();
-  /** Have something to be sent to the owner, in the order of their turns. */
+  /** Sessions with something to send to the owner, in the order of their turns. */
   readonly #line = new LinkedList<SubscriberSession>();
-  /** Have a page to come. */
+  /** Sessions that wait for a page. */
   readonly #readers = new Set<SubscriberSession>();
   #timer: NodeJS.Timeout | undefined;
 
@@ -78,7 +79,7 @@ export class RequestFlow {
     this.#deps = deps;
   }
 
-  /** @returns false when too many of the subscriber's requests wait */
+  /** @returns false when too many requests of the subscriber wait already */
   submit(session: SubscriberSession, ask: Ask): boolean {
     const queue = queueOf(session);
     if (queue.waiting.length >= REQUESTS_WAITING_MAX) return false;
@@ -97,7 +98,7 @@ export class RequestFlow {
     return true;
   }
 
-  /** The owner waits for other nodes with a request. The next turns are given after the poll. */
+  /** A request waits for other nodes. The next turns are given after the poll. */
   deferred(session: SubscriberSession, request: number): void {
     const pending = session.requests?.inFlight.find(({ number }) => number === request);
     if (pending === undefined || pending.isPaged || pending.isDeferred) return;
@@ -106,7 +107,7 @@ export class RequestFlow {
     this.#deferred.add(session, pending.work);
   }
 
-  /** A page of an answer has come. @returns what it answers; undefined: nothing that was asked */
+  /** A page of an answer has come. @returns the request that it answers; undefined: none */
   answered(session: SubscriberSession, request: number, more: boolean): Answered | undefined {
     const queue = session.requests;
     if (queue === undefined) return undefined;
@@ -123,7 +124,7 @@ export class RequestFlow {
     return { ...pending, isNamed: pending.named !== undefined };
   }
 
-  /** The hub has told something of its own, in one notice or in pages. @param more another of the same follows */
+  /** The hub has sent a notice of its own, alone or as a page. @param more another page of it follows */
   noticed(session: SubscriberSession, notice: Notice, more: boolean): void {
     if (more) {
       const queue = queueOf(session);
@@ -134,7 +135,7 @@ export class RequestFlow {
     } // else it stands alone, between pages of another
   }
 
-  /** A request was answered: the pages of filters that it was granted are to bring the past that it asked for. */
+  /** A request was answered: the pages of its granted filters bring the past that it asked for. */
   keepPast(
     session: SubscriberSession,
     { op, past, types, brought }: Answered,
@@ -148,7 +149,7 @@ export class RequestFlow {
     }
   }
 
-  /** @returns what of the past a page is to bring; undefined: nothing */
+  /** @returns the past that a page brings; undefined: none */
   pastOf(session: SubscriberSession, filter: string, page: number, more: boolean): PastToBring | undefined {
     if (page === 0) return undefined; // one device that has just appeared
     const past = session.requests?.pasts?.get(filter);
@@ -167,7 +168,7 @@ export class RequestFlow {
     else if (more || session.requests !== undefined) this.#pageCame(session, queueOf(session), page, more);
   }
 
-  /** Call after the frame of a page was sent, or some of what waits for the peer has gone. */
+  /** Call after the frame of a page was sent, or when some of the peer's send queue has drained. */
   advance(session: SubscriberSession): void {
     if (session.requests === undefined) this.takeTurns();
     else if (this.#line.size === 0 && this.#deferred.keepsNobody && !this.#deps.isBehind()) {
@@ -196,7 +197,7 @@ export class RequestFlow {
   }
 
   /**
-   * Another owner has taken over and knows whom this edge holds: what was not answered is asked for again.
+   * Another owner has taken over and knows this edge's sessions: unanswered requests are sent again.
    * @param followed ids of the devices that the session gets
    */
   askAgain(session: SubscriberSession, followed: () => ReadonlySet<string>): void {
@@ -216,14 +217,14 @@ export class RequestFlow {
     this.advance(session);
   }
 
-  /** Whether a request that is not answered asks for what came after a position of the device that it names by this id. */
+  /** Whether an unanswered request names this device by id and gives a position for it. */
   willBring({ requests }: SubscriberSession, id: string): boolean {
     const isAsked = ({ op, named, past }: Pending): boolean =>
       op === 'subscribe' && past.since.has(id) && named?.devices.includes(id) === true;
     return requests?.inFlight.some(isAsked) === true;
   }
 
-  /** @returns of which notice a page was promised and has not come; undefined: none */
+  /** @returns the notice of which a promised page has not come; undefined: none */
   owedTo({ requests }: SubscriberSession): Notice | undefined {
     return requests?.pages?.has(OF_NOTICES) ? requests.notice : undefined;
   }
@@ -248,7 +249,7 @@ export class RequestFlow {
     this.#work += DEVICES_PER_PAGE;
   }
 
-  /** Looks at the peers that have a page to come. */
+  /** Checks the peers that wait for a page. */
   tick(): void {
     clearTimeout(this.#timer);
     this.#timer = undefined;
@@ -256,7 +257,7 @@ export class RequestFlow {
     this.takeTurns();
   }
 
-  /** Each session in turn has one thing sent, as long as the owner and this edge have time. After every poll, too. */
+  /** Sends one request or page request of each session in turn, as long as the owner and this edge have time. */
   takeTurns(): void {
     const isIdle = this.#line.size === 0 && this.#deferred.keepsNobody;
     if (isIdle || this.#deps.isBehind() || !this.#takeKept()) return;
@@ -271,7 +272,7 @@ export class RequestFlow {
     }
   }
 
-  /** Those that wait for room come before others. @returns false when the owner has no time */
+  /** Gives turns to sessions that wait for room, before all others. @returns false when the owner has no time */
   #takeKept(): boolean {
     for (const session of this.#deferred.next()) {
       const queue = session.requests!;
@@ -301,7 +302,7 @@ export class RequestFlow {
     queue.turn = undefined;
   }
 
-  /** The session's next waits for room, and keeps nobody in the line. */
+  /** The session's next request waits for room, and does not hold up the line. */
   #keep(session: SubscriberSession, queue: RequestQueue, work: number): void {
     this.#leaveLine(queue);
     queue.kept ??= this.#deferred.keep(session, work);
@@ -312,7 +313,7 @@ export class RequestFlow {
     queue.kept = undefined;
   }
 
-  /** Has one thing of the session sent to the owner, if the owner has time for it. */
+  /** Sends one request or page request of the session to the owner, if the owner has time for it. */
   #takeTurn(session: SubscriberSession, queue: RequestQueue): Turn {
     const work = this.#nextWork(session, queue);
     if (work === 0) {
@@ -329,25 +330,25 @@ export class RequestFlow {
     return Turn.taken;
   }
 
-  /** Whether there is room for what the session's next may have to wait for. */
+  /** Whether there is room for the session's next request to wait for other nodes. */
   #mayGo(session: SubscriberSession, queue: RequestQueue, work: number): boolean {
     const isPage = this.#readers.has(session);
     return isPage || !mayBeDeferred(queue.waiting[0]!) || this.#deferred.hasRoom(session, work);
   }
 
-  /** @returns what the owner would have to do for the session next, in devices; 0: there is nothing that may be sent now */
+  /** @returns the owner's work for the session's next request, in devices; 0: nothing may be sent now */
   #nextWork(session: SubscriberSession, queue: RequestQueue): number {
     if (session.closing) return 0;
     if (this.#readers.has(session)) return this.#mayRead(session) ? DEVICES_PER_PAGE : 0;
     const [next] = queue.waiting;
     if (next === undefined || queue.isPaging) return 0;
-    // A long request has the owner to itself, as far as the session goes; behind a deferred one, others would wait too.
+    // A session sends nothing beside a long request; behind a deferred one, others would wait too.
     const { inFlight } = queue;
     const isBlocked = inFlight.length > 0 && (isLong(next) || inFlight.some(keepsOthers));
     return isBlocked || !this.#deps.searches.isOver(session, next) ? 0 : next.work;
   }
 
-  /** Whether the peer has read the page before, and can pay for another; if not, it is looked at again. */
+  /** Whether the peer has read the previous page and can pay for another; if not, it is checked again later. */
   #mayRead(session: SubscriberSession): boolean {
     const { clock, charges, resumeBytes } = this.#deps;
     const waitMs = charges.waitMs(session, DEVICES_PER_PAGE * COST_PER_DEVICE, clock.now());
@@ -387,7 +388,7 @@ function mayOverlap({ named, past }: Ask): boolean {
   return named.devices.length + named.filters.length > 1;
 }
 
-/** Whether a request that is in flight keeps the next one of its session. */
+/** Whether a request in flight delays the next one of its session. */
 function keepsOthers(pending: Pending): boolean {
   return pending.isDeferred || isLong(pending);
 }

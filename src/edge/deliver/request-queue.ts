@@ -1,4 +1,4 @@
-/** What one subscriber asks for, and has not been answered. */
+/** The unanswered requests of one subscriber. */
 
 import type { Walked } from '../../history/reader.ts';
 import { DEVICES_PER_PAGE } from '../../limits.ts';
@@ -10,15 +10,15 @@ import type { KeptPlace } from './deferred-work.ts';
 import type { LongAnswer } from './long-answer.ts';
 import type { SubscriberSession } from './subscriber-session.ts';
 
-/** What a subscriber asks for. */
+/** A request of a subscriber. */
 export interface Ask extends Asked {
   /** undefined: all of the subscriber's. */
   readonly named: Named | undefined;
   /** Bits of the event types that a subscribe asks for. */
   readonly types: number;
-  /** What of the past it asks for. */
+  /** The past that it asks for. */
   readonly past: Past;
-  /** Kept events are read apart from the answer: what other nodes keep is to be here by then. */
+  /** Kept events are read separately from the answer, so those of other nodes must have arrived by then. */
   readonly wantsKept?: boolean;
 }
 
@@ -26,45 +26,45 @@ export interface Pending extends Ask {
   readonly number: number;
   /** In devices. */
   readonly work: number;
-  /** Its answer goes on in pages: the owner does nothing for it until one is asked for. */
+  /** Its answer continues in pages: the owner does nothing for it until the next is requested. */
   isPaged: boolean;
   /** Device slots whose past it has brought; undefined: it names none in two ways. */
   readonly brought?: Set<number> | undefined;
-  /** By id of a device that it names: what was looked up of its past. Undefined: nothing was, or it is not over. */
+  /** By device id: the past that was looked up. Undefined: nothing was looked up, or the search is not over. */
   found?: Map<string, Walked>;
-  /** Of an unsubscribe that another owner is asked again: the devices that the session got before. */
+  /** In an unsubscribe that is repeated to another owner: the devices that the session followed before. */
   left?: ReadonlySet<string>;
-  /** The owner waits for other nodes with it, and does nothing for it meanwhile. */
+  /** It waits for other nodes; the owner does nothing for it meanwhile. */
   isDeferred: boolean;
-  /** What its pages have named; undefined: they are no more than one, or it names its devices itself. */
+  /** What its pages have named; undefined: there is only one page, or it names its devices itself. */
   pages?: LongAnswer;
 }
 
-/** What of the past an answer, or the pages that follow it, are to bring. */
+/** The past that an answer, or the pages that follow it, bring. */
 export type PastToBring = Pick<Pending, 'past' | 'types' | 'brought' | 'found'>;
 
 export interface Answered extends Ask, PastToBring, Pick<Pending, 'pages' | 'left'> {
-  /** It named its devices, and was paid for with them. */
+  /** It named its devices, which have been paid for. */
   readonly isNamed: boolean;
 }
 
-/** Of one session, while it asks for something: most of ten thousand ask for nothing most of the time. */
+/** The queue of one session, while it has requests: most of ten thousand sessions have none most of the time. */
 export class RequestQueue {
   /** Sent to the owner and not answered, in order. */
   readonly inFlight: Pending[] = [];
   readonly waiting: Pending[] = [];
-  /** What a further page was promised of, and whether it was asked for: a request, or 0 for the hub's own notices. */
+  /** By request, or 0 for the hub's own notices: whether a promised further page was requested. */
   pages: Map<number, boolean> | undefined;
-  /** By filter: what of the past its pages are to bring. */
+  /** By filter: the past that its pages bring. */
   pasts: Map<string, PastToBring> | undefined;
   /** Its session's place in the line. Undefined: it is in none. */
   turn: ListNode<SubscriberSession> | undefined;
-  /** Its session's place among those that wait until less waits for other nodes. Undefined: it is not one of them. */
+  /** Its session's place among those that wait for room. Undefined: it is not one of them. */
   kept: KeptPlace | undefined;
   /** The kind of the hub's own notices that came in pages last; none of that kind ever stands alone. */
   notice: Notice = Notice.resumed;
 
-  /** What the owner is doing for it now, in devices. */
+  /** Work that the owner has for it now, in devices. */
   get work(): number {
     let work = 0;
     for (const { isPaged, isDeferred, work: own } of this.inFlight) if (!isPaged && !isDeferred) work += own;
@@ -89,7 +89,7 @@ export class RequestQueue {
     return this.pages !== undefined && this.pages.size > 0;
   }
 
-  /** Nothing is asked, and nothing is still to come. */
+  /** Whether there are no requests and nothing is still to come. */
   get isIdle(): boolean {
     const { inFlight, waiting, isPaging, pasts } = this;
     return (
@@ -98,7 +98,7 @@ export class RequestQueue {
   }
 }
 
-/** @returns a page that was promised and not asked for; undefined: there is none */
+/** @returns a page that was promised but not requested; undefined: there is none */
 export function unaskedOf({ pages }: RequestQueue): number | undefined {
   for (const [page, isAsked] of pages ?? []) if (!isAsked) return page;
   return undefined;

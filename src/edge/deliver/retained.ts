@@ -1,7 +1,7 @@
 /**
- * What an MQTT subscriber gets after it has subscribed, with the retain flag: each device's newest kept message and
- * status, and its state. Sent as the peer reads. Live events are not held back for it; where a newer event of the same
- * type has gone out already, there is nothing to send.
+ * Retained messages for an MQTT subscriber after it has subscribed: each device's newest kept message and status, and
+ * its state. They are sent as the peer reads. Live events are not held back for them; if a newer event of the same type
+ * has already been sent, the retained one is skipped.
  */
 import type { HistoryReader } from '../../history/reader.ts';
 import { Step } from '../../history/replay.ts';
@@ -34,7 +34,7 @@ const CELLS = 4;
 const KINDS = 16;
 const STATE_EVENT_BYTES = EventField.body + 128;
 
-/** Other nodes tell states without their reasons: those that a state can only have. */
+/** Other nodes report states without reasons; these are the only reasons that a state can have. */
 const impliedReasons: Readonly<Partial<Record<string, string>>> = { online: 'connected', stale: 'silent' };
 
 /** Devices that a subscriber has come to follow, each as of that moment. */
@@ -56,8 +56,8 @@ interface Followed {
 }
 
 /**
- * Of one session, by device and kinds: what is asked for again before it was sent takes the place of what it repeats. So
- * no more waits than there are devices, however often a peer subscribes and reads nothing.
+ * For one session, by device and kinds: a repeated request replaces the unsent earlier one. So no more waits than there
+ * are devices, however often a peer subscribes without reading.
  */
 type Waiting = Map<number, Followed>;
 
@@ -74,7 +74,7 @@ export class Retained {
     this.#slices = new Slices(deps, (session) => this.#slice(session));
   }
 
-  /** Sends what these devices, just followed, have; its SUBACK has gone out. */
+  /** Sends the retained messages of these newly followed devices; call it after the SUBACK was sent. */
   send(session: SubscriberSession, devices: FollowedDevices): void {
     const waiting: Waiting = this.#bySession.get(session) ?? new Map();
     this.#bySession.set(session, waiting);
@@ -86,12 +86,12 @@ export class Retained {
     this.run(session);
   }
 
-  /** What waits until the session's peer has read: one for each device and set of kinds. */
+  /** Number of entries that wait until the peer has read: one for each device and set of kinds. */
   waitingFor(session: SubscriberSession): number {
     return this.#bySession.get(session)?.size ?? 0;
   }
 
-  /** An operator has terminated the device: it is no more in the table, which says nothing of it. */
+  /** An operator has terminated the device, so the table no longer has its state. */
   sendTerminated(session: SubscriberSession, device: string): void {
     this.#writeState(NONE, 'offline', 'closed');
     this.#encode(session, this.#stateEvent, this.#deps.namesById(device));
@@ -116,7 +116,7 @@ export class Retained {
     if (this.#bySession.has(session)) this.#slices.run(session);
   }
 
-  /** Looks at everybody who could not take all. */
+  /** Tries all sessions that could not take everything. */
   tick(): void {
     this.#slices.tick();
   }
@@ -186,7 +186,7 @@ export class Retained {
     counters.cells[Counter.replayed]! += 1;
   }
 
-  /** The device's state as an event of the hub's. */
+  /** The device's state as an event of the hub. */
   #writeState(slot: number, state: string, reason: string | undefined): void {
     const payload = Buffer.from(JSON.stringify({ state, reason }));
     const body = writeEventHead(this.#stateEvent, 0, {

@@ -1,6 +1,6 @@
 /**
- * Sends events in rounds, a few shards a step: between two steps the thread looks at its ring and its sockets. What
- * comes meanwhile goes to vips at once and to the others with the next round. With one shard a step:
+ * Sends events in rounds, a few shards per step; between two steps the thread handles its ring and its sockets. Events
+ * that arrive meanwhile go to vips at once and to the others with the next round. With one shard per step:
  *
  *   step    events of      vips        others
  *   1       1, 2           1, 2        shard 0 of 1, 2
@@ -16,9 +16,9 @@ export class Rounds {
   readonly #publish: PublishFrame;
   #current: Batch;
   #next: Batch;
-  /** Of the current round, which is sent next; 0 when it has not begun. */
+  /** The shard of the current round that is sent next; 0 when the round has not begun. */
   #shard = 0;
-  /** Of the round that events are added to; they are counted from 1. */
+  /** Number of the round that events are added to, from 1. */
   #nextRound = 1;
   /** Position in the ring behind the events of the current round. */
   #currentEnd: number;
@@ -54,9 +54,9 @@ export class Rounds {
   }
 
   /**
-   * Sends to vips what is new, and to some shards of the others; gives room back to the ring.
+   * Sends new events to vips, and the current round to some shards of the others; releases room in the ring.
    * @param now hub clock, ms
-   * @param shards at most so many: the longer the step, the longer the next event waits for it
+   * @param shards the most shards: the longer the step, the longer the next event waits
    */
   step(now: number, shards: number): void {
     this.#next.sendVips();
@@ -66,7 +66,7 @@ export class Rounds {
     if (this.#current.size === 0 && this.#next.size === 0) this.#ring.release();
   }
 
-  /** Sends all that was added: what follows must come after it. @param now hub clock, ms */
+  /** Sends everything that was added, because later frames must come after it. @param now hub clock, ms */
   finish(now: number): void {
     this.#next.sendVips();
     while (this.hasUnsent) {

@@ -1,7 +1,7 @@
 /**
- * Watches what waits for each of a thread's sockets: who is slow, who has caught up, who is to be closed. The transport
- * says when a queue shrinks, never when one grows; so the queues are looked at when enough was published since the
- * last time for one to overflow, and once a second. No socket costs anything per event.
+ * Watches the send queues of a thread's sockets: which subscriber is slow, has caught up, or must be closed. The
+ * transport reports when a queue shrinks, but never when one grows. So the queues are checked when enough was sent
+ * since the last check for one to overflow, and once a second. No socket costs anything per event.
  */
 import type { Clock } from '../../clock.ts';
 import {
@@ -20,11 +20,11 @@ export interface SendQueueLimits {
   readonly queueBytes: number;
   /** Above this it is closed. */
   readonly queueBytesMax: number;
-  /** What all queues of this thread may hold, bytes; 0: no limit. */
+  /** Limit for all queues of this thread together, bytes; 0: no limit. */
   totalBytes: number;
   /**
-   * Above this the transport drops frames: what the others leave room for between two looks, so that whoever is over
-   * the limit is closed before it loses anything uncounted.
+   * Above this the transport drops frames. It leaves enough room between two checks, so that a subscriber over the
+   * limit is closed before it loses anything uncounted.
    */
   readonly transportBytesMax: number;
   /** The next page of a long answer may come when at most this many bytes wait. */
@@ -58,27 +58,29 @@ export interface SendQueuesDeps {
   readonly clock: Clock;
   readonly counters: Counters;
   readonly limits: SendQueueLimits;
-  /** Whether no round is under way: only then a subscriber may leave or enter its topics. */
+  /** Whether no round is in progress: only then may a subscriber leave or enter its topics. */
   readonly isBetweenRounds: () => boolean;
-  /** Whether all that the owner said so far was heard: an answer may be followed by what ends delivery. */
+  /** Whether all records of the owner have been read: an answer may be followed by a record that ends delivery. */
   readonly isCaughtUp: () => boolean;
-  /** The slow subscriber was told something of what it missed: it may be sent something else, too. */
+  /** The slow subscriber got some of its gaps: now other frames may be sent to it too. */
   readonly recovering: (session: SubscriberSession) => void;
 }
 
-/** Time between two looks while events flow, ms. */
+/** Time between two checks while events flow, ms. */
 const LOOK_MS = 20;
-/** A look at all queues (0.1 µs each) is followed by this many times its own length without one: 5 % of the time. */
+/**
+ * After a check of all queues (0.1 µs each), there is none for this many times its length: so checks take 5 % at most.
+ */
 const REST_FACTOR = 20;
-/** A look is due when this share of a queue's limit was published since the last. */
+/** A check is due when this share of a queue's limit was sent since the last. */
 const DUE_SHARE = 1 / 4;
-/** Below this much published since the last look a burst is none, however small the limit. */
+/** With less than this sent since the last check, there is no burst, however small the limit. */
 const BURST_BYTES_MIN = 64 * 1024;
-/** About what an event's frame is longer than its record. */
+/** About how much longer an event's frame is than its record. */
 const FRAME_EXTRA_BYTES = 128;
-/** Devices told of what was missed in one go, over all of them: about two milliseconds. */
+/** Devices of recovering subscribers handled at once, all together: about two milliseconds. */
 const RECOVERED_DEVICES_MAX = 512;
-/** Devices that slow subscribers leave from one look to the next, all together: about two milliseconds. */
+/** Devices that slow subscribers leave between two checks, all together: about two milliseconds. */
 export const LEFT_DEVICES_MAX = 512;
 
 export class SendQueues {
@@ -87,22 +89,22 @@ export class SendQueues {
   readonly #deps: SendQueuesDeps;
   readonly #resumeBytes: number;
   readonly #burstBytes: number;
-  /** Bytes published since the last look at all queues. */
+  /** Bytes sent since the last check of all queues. */
   #published = 0;
   /** `#published` at which the next burst is full. */
   #burstAt: number;
-  /** Hub clock, ms: no look before. */
+  /** Hub clock, ms: no check before this time. */
   #lookAt = 0;
-  /** Hub clock, ms: no look at all queues before. */
+  /** Hub clock, ms: no check of all queues before this time. */
   #scanAt = 0;
   /**
-   * Over the limit, to leave the topics of their devices from the next moment between rounds on; each with the bytes above
+   * Sessions over the limit, which leave the topics of their devices when the round is over; each with the bytes above
    * which it does.
    */
   readonly #falling = new Map<SubscriberSession, number>();
-  /** Slow and drained, to recover at such a moment. */
+  /** Slow sessions whose queue has drained, which recover at the same moment. */
   readonly #drained = new Set<SubscriberSession>();
-  /** Devices that may be left until the next look. */
+  /** Devices that may be left until the next check. */
   #leavesLeft = LEFT_DEVICES_MAX;
 
   constructor(deps: SendQueuesDeps) {
@@ -113,15 +115,15 @@ export class SendQueues {
     this.#burstAt = this.#burstBytes;
   }
 
-  /** Whether a subscriber waits to leave its topics, or to be let back in. */
+  /** Whether a subscriber waits to leave or to enter its topics. */
   get hasWaiting(): boolean {
     return this.#falling.size + this.#drained.size > 0;
   }
 
   /**
-   * Takes note of an event to be published.
-   * @returns true when a queue may have gone far over its limit meanwhile: the caller finishes the round, calls `look`
-   *   and goes on
+   * Notes an event that is about to be sent.
+   * @returns true when a queue may be far over its limit by now: the caller finishes the round, calls `look` and
+   *   continues
    */
   published(recordBytes: number): boolean {
     this.#published += recordBytes + FRAME_EXTRA_BYTES;
@@ -130,7 +132,7 @@ export class SendQueues {
     return this.#deps.clock.now() >= this.#scanAt;
   }
 
-  /** Looks at the queues if it is time to. Often. */
+  /** Checks the queues if it is time to. Called often. */
   look(): void {
     const { clock, limits, slow } = this.#deps;
     const now = clock.now();
@@ -144,7 +146,7 @@ export class SendQueues {
     this.#settle(now);
   }
 
-  /** The slow subscribers, at most `SLOW_NAMED_MAX`, those with the most waiting first. */
+  /** The slow subscribers, at most `SLOW_NAMED_MAX`, longest queues first. */
   slow(): SlowSubscriber[] {
     const { slow, clock } = this.#deps;
     return slow.size === 0 ? [] : slow.worst(SLOW_NAMED_MAX, clock.now());
@@ -165,7 +167,7 @@ export class SendQueues {
     this.#settle(now);
   }
 
-  /** The kernel has taken something of what waited for a subscriber. */
+  /** The kernel has taken some of a subscriber's queue. */
   writable(session: SubscriberSession): void {
     if (this.#deps.slow.has(session)) this.check(session);
   }
@@ -207,7 +209,7 @@ export class SendQueues {
     if (!this.#falling.has(session)) this.#falling.set(session, this.#deps.limits.queueBytes);
   }
 
-  /** All queues together are over the budget: the largest go, until the rest is within it. */
+  /** All queues together are over the budget: closes the subscribers with the largest, until the rest is within it. */
   #relieve(): void {
     const { sessions, slow, limits } = this.#deps;
     const largestFirst = [...sessions.values()]
@@ -224,7 +226,8 @@ export class SendQueues {
       openBytes -= bytes;
       closedBytes += bytes;
     }
-    // Who was told to go may take what waits and the close frame; not when they all together hold as much again.
+    // Closing subscribers may still take their queue and the close frame, unless all of them together hold as much
+    // again.
     for (const { session, bytes } of closed) {
       if (closedBytes <= limits.totalBytes) break;
       session.terminate();
@@ -232,7 +235,7 @@ export class SendQueues {
     }
   }
 
-  /** Lets slow subscribers leave their topics, and those who have caught up go back to theirs. */
+  /** Lets slow subscribers leave their topics, and those that have caught up return. */
   #settle(now: number): void {
     // Stryker disable next-line ConditionalExpression: with nobody to settle there is nothing to do, which costs less to see here
     if (this.#falling.size + this.#drained.size === 0) return;
@@ -252,7 +255,7 @@ export class SendQueues {
     }
   }
 
-  /** @param above bytes that are still too many: it may have drained since, and nobody would say when it has */
+  /** @param above bytes that are still too many: the queue may have drained since, which nothing would report */
   #leaveSome(session: SubscriberSession, above: number, now: number): void {
     const { slow } = this.#deps;
     const most = this.#leavesLeft;

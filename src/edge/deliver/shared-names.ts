@@ -1,10 +1,10 @@
-/** Device ids that much of a thread refers to: each is kept once, and known by a small number while anybody uses it. */
+/** Device ids that many parts of a thread refer to: each is stored once, and has a small number while it is in use. */
 
 export class SharedNames {
   readonly #numbers = new Map<string, number>();
   /** By number. */
   readonly #names: string[] = [];
-  /** By number: how often it was taken and not given back. */
+  /** By number: how many uses it has. */
   // Stryker disable next-line ArrayDeclaration: what is at a number is set when it is taken
   readonly #uses: number[] = [];
   readonly #free: number[] = [];
@@ -14,7 +14,7 @@ export class SharedNames {
     return this.#numbers.size;
   }
 
-  /** @returns the name's number, which is its own until it was given back as often as it was taken */
+  /** @returns the name's number, which it keeps until every use was given back */
   take(name: string): number {
     const known = this.#numbers.get(name);
     if (known !== undefined) {
@@ -28,7 +28,7 @@ export class SharedNames {
     return number;
   }
 
-  /** @returns -1: nobody uses the name */
+  /** @returns the name's number; -1 if it is not in use */
   numberOf(name: string): number {
     return this.#numbers.get(name) ?? -1;
   }
@@ -38,7 +38,7 @@ export class SharedNames {
     return this.#names[number]!;
   }
 
-  /** One use of the number is over. */
+  /** Gives back one use of the number. */
   giveBack(number: number): void {
     this.#uses[number]! -= 1;
     if (this.#uses[number]! > 0) return;
@@ -51,7 +51,7 @@ export class SharedNames {
     }
   }
 
-  /** A mass of names leaves no memory behind. */
+  /** Releases the memory after many names were in use. */
   #clear(): void {
     this.#names.length = 0;
     this.#uses.length = 0;

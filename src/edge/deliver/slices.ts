@@ -20,10 +20,10 @@ export const Slice = {
 } as const;
 export type Slice = (typeof Slice)[keyof typeof Slice];
 
-/** Steps, and bytes that they have sent, after which a session is to ask whether it may go on. */
+/** Steps, and bytes sent by them, after which a session must ask whether it may continue. */
 export const STEPS_PER_LOOK = 50;
 export const BYTES_PER_LOOK = 32 * 1024;
-/** Time between two looks at peers that are to read first, ms. */
+/** Time between two checks of peers that must read first, ms. */
 const LOOK_MS = 20;
 
 export interface SlicesDeps {
@@ -41,7 +41,7 @@ export class Slices {
   /** Whose slice was over. */
   readonly #ready = new Set<SubscriberSession>();
   readonly #blocked = new Set<SubscriberSession>();
-  /** Hub clock, ms: when the slice under way is over. */
+  /** Hub clock, ms: when the current slice is over. */
   #untilMs = 0;
   /** What is left of the slice for those that begin in this turn. */
   #beginMs = 0;
@@ -49,14 +49,14 @@ export class Slices {
   #turn: NodeJS.Immediate | undefined;
   #look: NodeJS.Timeout | undefined;
 
-  /** @param send sends a session as much as `look` lets it; it may have nothing to send */
+  /** @param send sends a session as much as `look` allows; it may have nothing to send */
   constructor(deps: SlicesDeps, send: (session: SubscriberSession) => Slice) {
     this.#deps = deps;
     this.#send = send;
   }
 
   /**
-   * Whether the session may be sent more in the slice under way.
+   * Whether the session may be sent more in the current slice.
    * @param sent events since the last look, which it pays for now
    * @returns `through`: it may
    */
@@ -82,12 +82,12 @@ export class Slices {
     this.#blocked.delete(session);
   }
 
-  /** One slice of all together, of whoever can be sent anything. */
+  /** One slice for all sessions together that can be sent anything. */
   tick(): void {
     this.#share([...this.#beginners, ...this.#ready, ...this.#blocked], POLL_MS_MAX);
   }
 
-  /** Whether the slice under way has taken its time. */
+  /** Whether the current slice is over. */
   get #isOver(): boolean {
     return this.#deps.clock.now() >= this.#untilMs;
   }

@@ -1,10 +1,9 @@
 /**
  * The slow subscribers of one edge: their send queue grew over its limit. They have left the transport's topics and are
- * handled one by one until their queue has drained: high events are sent to them, of the others it is noted which they
- * miss. Then each is told, device by device, what it will not get, gets the newest event that it missed, and is back in
- * the topic.
+ * handled one by one until their queue has drained: they get high-priority events; for other events, the missed seqs
+ * are noted. Then each gets, device by device, its gaps and the newest event that it missed, and returns to the topic.
  *
- * Starting and recovering are for moments between two rounds only: there everybody has the same events behind them.
+ * A subscriber starts or recovers only between two rounds, when all subscribers have the same events.
  */
 import { closes } from '../../codes.ts';
 import { MISSED_RUNS_MAX } from '../../limits.ts';
@@ -33,32 +32,32 @@ export interface SlowSubscribersDeps {
   readonly queueBytes: number;
   /** Above this it is closed. */
   readonly queueBytesMax: number;
-  /** Ends the round under way and sends what waits for the next. */
+  /** Ends the current round and sends the events that wait for the next. */
   readonly finishRounds: () => void;
 }
 
 interface Lag {
   /** Hub clock, ms. */
   readonly sinceMs: number;
-  /** It fell behind as a vip and is none any more, or the other way round. */
+  /** It became slow as a vip and no longer is one, or the other way round. */
   vipChanged: boolean;
-  /** By topic: what was lost before it came to this thread, and is told when the subscriber has room for it. */
+  /** By topic: gaps of events lost before they reached this thread, sent when the subscriber has room for them. */
   gaps: Map<Topic, Gap[]> | undefined;
 }
 
 const GAP_REASON = 'slow';
 const NO_GAPS: readonly Gap[] = [];
-/** A recovering queue is filled up to this share of its limit at once: enough to go on, and no reason to be slow again. */
+/** A recovering queue is filled up to this share of its limit at once, so that it does not become slow again. */
 const REFILL_SHARE = 1 / 2;
-/** Gaps are told at once up to this share of what a queue may hold: a full ring may bring one for each device. */
+/** Gaps are sent at once up to this share of a queue's hard limit: a full ring may bring one for each device. */
 const GAPS_SHARE = 1 / 2;
 
 export class SlowSubscribers {
   readonly #deps: SlowSubscribersDeps;
   readonly #sessions = new Map<SubscriberSession, Lag>();
-  /** Of these, who has not left all of their devices yet. */
+  /** Of these, the ones that have not left all of their devices yet. */
   readonly #leaving = new Set<SubscriberSession>();
-  /** Missed something in the round being passed. */
+  /** Devices with newly missed events in the current round. */
   readonly #touched: Missed[] = [];
   #keptBytes = 0;
 
@@ -88,7 +87,7 @@ export class SlowSubscribers {
     return this.#sessions.get(session)?.sinceMs ?? Number.POSITIVE_INFINITY;
   }
 
-  /** The slow subscribers, at most `countMax`, those with the most waiting first. @param now hub clock, ms */
+  /** The slow subscribers, at most `countMax`, longest queues first. @param now hub clock, ms */
   worst(countMax: number, now: number): SlowSubscriber[] {
     return [...this.#sessions]
       .map(([session, { sinceMs }]) => ({
@@ -102,9 +101,9 @@ export class SlowSubscribers {
   }
 
   /**
-   * From here on the subscriber is slow, with so many more of its devices. Between rounds only.
-   * @param now hub clock, ms @param devicesMax at most so many; the others follow with the next calls, or with `leaveFirst`
-   * @returns the devices done; fewer than `devicesMax` when it is slow with all of them
+   * From here on the subscriber is slow, for up to `devicesMax` more of its devices. Between rounds only.
+   * @param now hub clock, ms @param devicesMax the others follow with the next calls, or with `leaveFirst`
+   * @returns the devices done; fewer than `devicesMax` when it is slow for all of them
    */
   start(session: SubscriberSession, now: number, devicesMax = Number.POSITIVE_INFINITY): number {
     this.#passRounds(session);
@@ -125,7 +124,7 @@ export class SlowSubscribers {
     return this.#leaving.size > 0;
   }
 
-  /** Who has not left this device yet leaves it now: something of it is about to come. Between rounds only. */
+  /** Slow subscribers that have not left this device yet leave it now, before its next event. Between rounds only. */
   leaveFirst(device: number): void {
     for (const session of this.#leaving) {
       const shard = session.shardOf(device);
@@ -151,13 +150,13 @@ export class SlowSubscribers {
     session.addDevice(device, SLOW);
   }
 
-  /** A slow subscriber gets nothing of the device any more, what it missed included. */
+  /** A slow subscriber gets nothing of the device any more, not even what it missed. */
   leave(session: SubscriberSession, topic: Topic): void {
     this.#takeGaps(session, topic);
     this.#deps.counters.add(Counter.droppedLagging, this.#remove(session, topic, missedOf(topic, session)));
   }
 
-  /** A slow subscriber is about to join for other types: it is told that none of what it missed until now will come. */
+  /** A slow subscriber is about to join for other types: it gets a gap for everything that it missed until now. */
   takeOut(session: SubscriberSession, topic: Topic): Taken {
     const missed = missedOf(topic, session);
     const turns = missed.turnsOf(session);
@@ -200,7 +199,7 @@ export class SlowSubscribers {
   }
 
   /**
-   * Sends a high event that replaces one that waits.
+   * Sends a high-priority event that replaces a waiting one.
    * @param start where in the encoder's bytes there is room @returns how many it replaces; 0: none, and it is not sent
    */
   #replace(session: SubscriberSession, missed: Missed, offset: number, start: number): number {
@@ -232,7 +231,7 @@ export class SlowSubscribers {
     this.#touched.length = 0;
   }
 
-  /** Tells whoever is slow with this device of a gap: now, or where much waits already, when it has the device again. */
+  /** Sends a gap to the subscribers that are slow for this device: at once, or on recovery if their queue is long. */
   tell(topic: Topic, gap: Gap): void {
     const most = this.#deps.queueBytesMax * GAPS_SHARE;
     for (const missed of [topic.slow, topic.slowVips]) {
@@ -254,7 +253,7 @@ export class SlowSubscribers {
     else if (gaps.push(gap) > MISSED_RUNS_MAX) this.close(session, Counter.closedLagging);
   }
 
-  /** @returns what is still to be told of the device, which is up to the caller now */
+  /** @returns the gaps of the device that are not sent yet; the caller takes them over */
   #takeGaps(session: SubscriberSession, topic: Topic): readonly Gap[] {
     const gaps = this.#sessions.get(session)?.gaps;
     const ofTopic = gaps?.get(topic);
@@ -264,10 +263,10 @@ export class SlowSubscribers {
   }
 
   /**
-   * Tells a slow subscriber what it missed and lets it have events again, device by device while there is room in its queue.
-   * Between rounds only, and only when the owner has nothing to say that was not heard.
-   * @param devicesMax at most so many devices
-   * @returns the devices done; when none is left it is slow no more
+   * Sends a slow subscriber its gaps and lets it have events again, device by device while there is room in its queue.
+   * Between rounds only, and only when all records of the owner have been read.
+   * @param devicesMax the most devices
+   * @returns the devices done; when none is left it is no longer slow
    */
   recover(session: SubscriberSession, devicesMax: number): number {
     const { queueBytes } = this.#deps;
@@ -299,8 +298,8 @@ export class SlowSubscribers {
   }
 
   /**
-   * Vips, and those at a pace, have had events that wait for the others, or will get none of those: whoever becomes one of
-   * the others, or was, must be past them.
+   * Vips and subscribers at a pace have already had the events that wait for the others, or will not get them. So a
+   * subscriber must be past these events before it changes from one group to the other.
    */
   #passRounds(session: SubscriberSession): void {
     if (session.every > 0 || this.#sessions.get(session)?.vipChanged === true) this.#deps.finishRounds();
@@ -382,7 +381,7 @@ export class SlowSubscribers {
   }
 }
 
-/** Where a slow subscriber's device is noted: as what it was when it fell behind. */
+/** Where the missed events of a slow subscriber's device are noted, by its kind when it became slow. */
 function missedOf({ slow, slowVips }: Topic, session: SubscriberSession): Missed {
   return slow?.has(session) ? slow : slowVips!;
 }

@@ -1,4 +1,4 @@
-/** What the owner says to single subscribers of an edge: answers, notices and pages, and which devices they get. */
+/** Processes the owner's records for single subscribers: answers, notices and pages, and which devices they get. */
 import type { RecordViews } from '../../memory/ring.ts';
 import {
   bareEntry,
@@ -37,7 +37,7 @@ export interface SubscriberRecordsDeps {
 export class SubscriberRecords {
   readonly #deps: SubscriberRecordsDeps;
   #isResyncing = false;
-  /** While a new owner takes over: who was promised a page by the one before. */
+  /** While a new owner takes over: sessions that the previous one had promised a page. */
   readonly #owed = new Map<SubscriberSession, Notice>();
 
   constructor(deps: SubscriberRecordsDeps) {
@@ -89,7 +89,7 @@ export class SubscriberRecords {
     }
   }
 
-  /** A page was sent: it is paid for, and the next one may be asked for. */
+  /** A page was sent: charges for it, and allows the next one to be requested. */
   sent(session: SubscriberSession, rows: number): void {
     const { charges, deliverer, requests } = this.#deps;
     charges.rows(session, rows);
@@ -97,7 +97,7 @@ export class SubscriberRecords {
     requests.advance(session);
   }
 
-  /** Another owner takes over: what was asked and not answered is asked again. */
+  /** Another owner takes over: unanswered requests are sent again. */
   resync(): void {
     const { deliverer, requests } = this.#deps;
     this.#isResyncing = true;
@@ -109,7 +109,7 @@ export class SubscriberRecords {
     }
   }
 
-  /** The other owner has said all: the rest is known to nobody, and every row is in the state that its peer was told of. */
+  /** The new owner has finished: anything else is unknown to it, and every row is in the state that its peer knows. */
   resynced(): void {
     this.#isResyncing = false;
     for (const [session, notice] of this.#owed) session.send(session.codec.notice(notice, [], [], false));
@@ -122,8 +122,8 @@ export class SubscriberRecords {
   }
 
   /**
-   * An owner that died may have done what it could not answer any more. What comes after a position is brought by the
-   * answer to the repeated request, and the device is attached with that once more.
+   * A dead owner may have carried out a request without answering it. The answer to the repeated request brings the
+   * events after the position, and attaches the device once more.
    */
   #attach(session: SubscriberSession, attach: ReturnType<typeof readAttach>): void {
     const { deliverer, requests } = this.#deps;
@@ -143,7 +143,7 @@ export class SubscriberRecords {
     deliverer.removals.tellFirst(session, page);
     const { rows, twice } = this.#withPast(session, page, asked);
     const { refusedNow, gone } = withoutGone(readRefusals(refusals), asked);
-    // What is refused has no entry.
+    // Refused devices have no entry.
     const told = rows.filter((row) => !twice.includes(row)).concat(gone);
     const malformed = asked.named?.malformed ?? [];
     const refused = [
@@ -153,13 +153,13 @@ export class SubscriberRecords {
     ];
     const named = readFilters(filters);
     const namedNow = asked.pages?.filters(named) ?? named;
-    // Where another owner answers from the start, a page may have nothing that is new.
+    // If another owner answers from the start, a page may contain nothing new.
     if (!more || told.length + namedNow.length > 0)
       session.send(session.codec.answer(asked, told, refused, namedNow, more));
     this.#deps.searches.chargeUnused(session, asked);
     requests.keepPast(session, asked, named);
     deliverer.replays.run(session);
-    // Devices that a request names were paid for with it.
+    // Devices that a request names have been paid for with it.
     this.sent(session, asked.isNamed ? 0 : rows.length);
   }
 
@@ -197,8 +197,8 @@ export class SubscriberRecords {
   }
 
   /**
-   * Finds what of the past the entries' devices have, before the answer says whether it is all there.
-   * @returns the entries; of `twice`, which are among them, the session had the events already that come after a position
+   * Finds the past events of the entries' devices, before the answer says whether all of them are there.
+   * @returns the entries; for `twice`, which are among them, the session already had the events after a position
    */
   #withPast(
     session: SubscriberSession,
@@ -240,7 +240,7 @@ function refusedTwice(twice: readonly Told[]): readonly RefusedDevice[] {
   return twice.map(({ device }) => ({ device, why: Refusal.alreadyActive }));
 }
 
-/** An owner that died had ended subscriptions and could not say so: the next one knows of none, and refuses. */
+/** A dead owner had ended subscriptions without saying so: the next one does not know them, and refuses. */
 function withoutGone(
   refused: readonly RefusedDevice[],
   { left }: Pick<Answered, 'left'>,

@@ -132,7 +132,7 @@ const BINARY_FRAME = {
   id: '',
 } as const;
 
-/** What the query of an upgrade asks for. @returns a text: what is wrong with it */
+/** Parses the query of an upgrade. @returns a text if something is wrong with it */
 function wishesOf(query: URLSearchParams) {
   const devices = query.get('devices') ?? '';
   const batched = flagOf(query, 'batch');

@@ -1,5 +1,5 @@
 /**
- * A subscriber's session. Most are idle: what only few need is made when they do.
+ * A subscriber's session. Most are idle, so parts that few need are created on demand.
  */
 import type { Actor } from '../../access/actor.ts';
 import type { Admitted } from '../../access/admission.ts';
@@ -14,10 +14,10 @@ import { NO_SHARD } from './audience.ts';
 import type { Outgoing } from './outbox-frames.ts';
 import type { Ask, RequestQueue } from './request-queue.ts';
 
-/** Up to here looking through a list is as fast as a Map, which takes several times the memory. */
+/** Up to this many, searching a list is as fast as a Map, which takes several times the memory. */
 const LISTED_DEVICES_MAX = 16;
 
-/** Frames that wait to leave in one write, of 150 B or so each: what uWebSockets.js puts into one. */
+/** Frames that leave in one write, of about 150 B each: as many as uWebSockets.js puts into one. */
 const CORKED_FRAMES_MAX = 64;
 
 const EVERYTHING = { devices: undefined, vip: false } as const;
@@ -37,30 +37,32 @@ export interface SubscriberTerms {
 export class SubscriberSession extends Session {
   readonly kind = SessionKind.subscriber;
   readonly codec: SubscriberCodec;
-  /** It is in no topic of the transport: its events are sent to it one by one, or several in a frame. */
+  /** It is in no transport topic: its events are sent to it directly, one by one or several in a frame. */
   batched: boolean;
   /** Interval of its updates, ms; 0: every event at once. */
   readonly every: number;
   override readonly hold: boolean;
-  /** Of the URL, asked for once welcomed; then forgotten. */
+  /** From the URL, requested after the welcome, then forgotten. */
   wanted: Ask | undefined;
-  /** What it asks for and has not been answered; made when it first asks. */
+  /** Its unanswered requests; created with the first one. */
   requests: RequestQueue | undefined;
-  /** The number of its last request; none is used again while an answer to it may come. */
+  /** The number of its last request; no number is reused while an answer to it may come. */
   lastRequest = 0;
   vip = false;
-  /** What more than its id its token says; most have none. */
+  /** What its token says besides the id; most have none. */
   readonly #token: Pick<Actor, 'devices' | 'vip'> | undefined;
   /**
    * Device slots this session gets events of, each with its shard of the topic, or SLOW: a list of pairs while they
    * are few.
    */
   #devices: number[] | Map<number, number> | undefined;
-  /** By device slot: bits of the event types, where not all are wanted. */
+  /** By device slot: bits of the event types, if not all are wanted. */
   #limited: Map<number, number> | undefined;
-  /** What is being sent to it and does not go by a topic: pairs of start and end, of what `sendOutbox` is told. */
+  /**
+   * Events being sent to it directly, not through a topic: pairs of start and end in the bytes given to `sendOutbox`.
+   */
   #outbox: number[] | undefined;
-  /** Positions that `since` frames have told, for the next subscribe. */
+  /** Positions from `since` frames, for the next subscribe. */
   #since: Map<string, StreamPosition> | undefined;
   /** Frames that leave in one write, before anything else. */
   #corked: Frame[] | undefined;
@@ -81,7 +83,7 @@ export class SubscriberSession extends Session {
     return { role: 'subscriber', id: this.id, devices, vip };
   }
 
-  /** Takes note of positions. @returns false when there are more than `most`: then none is noted */
+  /** Notes positions. @returns false when there are more than `most`: then none is noted */
   noteSince(since: ReadonlyMap<string, StreamPosition>, most: number): boolean {
     this.#since ??= new Map();
     for (const [device, position] of since) this.#since.set(device, position);
@@ -90,14 +92,14 @@ export class SubscriberSession extends Session {
     return false;
   }
 
-  /** A subscribe with the positions that were told before it. */
+  /** A subscribe with the positions that were given before it. */
   withSince(ask: Ask): Ask {
     if (this.#since === undefined || ask.op !== 'subscribe') return ask;
     const since = new Map([...this.#since, ...ask.past.since]);
     return { ...ask, past: { ...ask.past, since } };
   }
 
-  /** The subscribe was taken: one that was refused leaves the positions to the next. */
+  /** The subscribe was accepted; a refused one leaves the positions for the next. */
   sinceUsed(): void {
     this.#since = undefined;
   }
@@ -166,7 +168,7 @@ export class SubscriberSession extends Session {
     return devices instanceof Map ? devices.size : devices.length / 2;
   }
 
-  /** At most so many of `devices`. @param passes of whose shards it says so */
+  /** At most this many of `devices`. @param passes decides by shard which of them */
   someDevices(most: number, passes: (shard: number) => boolean = () => true): number[] {
     const devices = this.#devices;
     const some: number[] = [];
@@ -229,7 +231,7 @@ export class SubscriberSession extends Session {
     }
   }
 
-  /** Pairs of start and end that were noted, which are no more after this. */
+  /** Returns the noted pairs of start and end, and clears them. */
   protected takeOutbox(): readonly number[] {
     const outbox = this.#outbox ?? [];
     this.#outbox = undefined;

@@ -1,4 +1,4 @@
-/** One device as an edge sees it: its names, and who of this edge's subscribers gets its events. */
+/** One device as an edge sees it: its names, and which of this edge's subscribers get its events. */
 import { type Encoding, encodings } from '../../wire/encodings.ts';
 import type { DeviceNames } from '../../wire/event-frames.ts';
 import { ALL_TYPES } from '../../wire/events.ts';
@@ -9,27 +9,30 @@ import { NOTHING_TAKEN, PacedAudience, type Taken } from './paced-audience.ts';
 import type { Paces } from './paces.ts';
 import type { SubscriberSession } from './subscriber-session.ts';
 
-/** Shared by all topics without vips: an event looks at it, and need not fetch an array of its own. */
+/** Shared by all topics without vips, so that an event need not fetch another array. */
 const NO_VIPS: readonly SubscriberSession[] = [];
 
-/** What every event reads stands first, within one or two cache lines: thousands of topics do not stay in the cache. */
+/**
+ * The members that every event reads come first, within one or two cache lines: thousands of topics do not fit the
+ * cache.
+ */
 export class Topic {
   readonly names: DeviceNames;
-  /** Of the event that came last, or when the first subscriber joined. */
+  /** Seq of the last event, or at the time when the first subscriber joined. */
   lastSeq: number;
-  /** The first of the audiences, each in another encoding; undefined until somebody asks for one. */
+  /** The first of the audiences, one per encoding; undefined until a subscriber needs one. */
   audience: Audience | undefined;
   /** Number of the last round that has events of it. */
   lastRound = 0;
-  /** Shards of the audience that has most. */
+  /** The most shards that any of its audiences has. */
   shardCount = 0;
-  /** In either encoding; undefined until somebody asks for it. */
+  /** In either encoding; undefined until a subscriber needs it. */
   batched: BatchedAudience | undefined;
-  /** Those at a pace; undefined until there is one. */
+  /** Subscribers at a pace; undefined until there is one. */
   paced: PacedAudience | undefined;
-  /** Sent to one by one, before the others. */
+  /** Vips, which get events directly, before the others. */
   vips = NO_VIPS;
-  /** Who is slow, apart by how they were sent to when they fell behind; undefined while nobody is. */
+  /** Slow subscribers, by how they got events before they became slow; undefined while there are none. */
   slowVips: Missed | undefined;
   slow: Missed | undefined;
   /** Bits of the event types that its sessions get. */
@@ -56,7 +59,7 @@ export class Topic {
     return true;
   }
 
-  /** @param taken what it took along from where it was @returns the shard that it is in, for `remove` */
+  /** @param taken what it took along from its previous place @returns the shard that it is in, for `remove` */
   add(session: SubscriberSession, taken = NOTHING_TAKEN): number {
     if (session.every > 0) {
       this.bringBack(session, taken);
@@ -80,8 +83,8 @@ export class Topic {
   }
 
   /**
-   * @param open whether the socket still is; a closed one has left its topics by itself
-   * @param comesBack it goes on following the device, in another way
+   * @param open whether the socket is still open; a closed one has left its topics by itself
+   * @param comesBack it continues to follow the device in another way
    */
   remove(session: SubscriberSession, shard: number, open: boolean, comesBack = false): void {
     if (session.every > 0) {
@@ -103,7 +106,7 @@ export class Topic {
     if (open) session.leave(audience.nameOf(shard));
   }
 
-  /** Removes one that falls behind, or comes to get other types. @param types bits of those that it takes along */
+  /** Removes one that becomes slow or changes its types. @param types bits of those that it takes along */
   takeOut(session: SubscriberSession, shard: number, types = ALL_TYPES): Taken {
     if (session.every === 0) {
       this.remove(session, shard, true);
@@ -114,13 +117,13 @@ export class Topic {
     return taken;
   }
 
-  /** One at a pace is back with what it took along. @returns the length of what it was sent, bytes */
+  /** A subscriber at a pace is back with what it took along. @returns the bytes sent to it */
   bringBack(session: SubscriberSession, taken: Taken): number {
     this.paced ??= new PacedAudience(this.names, this.#slot, this.#paces);
     return this.paced.add(session, taken);
   }
 
-  /** Where it is noted what a slow subscriber misses from here on. */
+  /** Where the events that a slow subscriber misses from here on are noted. */
   missedBy({ vip }: SubscriberSession): Missed {
     const missed = (vip ? this.slowVips : this.slow) ?? new Missed(this.names);
     if (vip) this.slowVips = missed;

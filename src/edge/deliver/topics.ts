@@ -1,4 +1,4 @@
-/** The devices that one thread's subscribers get events of, and who gets them: joins, leaves, vips, gaps. */
+/** The devices whose events one thread's subscribers get, and which subscribers get them: joins, leaves, vips, gaps. */
 import { GapReason } from '../../records/replies.ts';
 import { encodings } from '../../wire/encodings.ts';
 import { DeviceNames } from '../../wire/event-frames.ts';
@@ -24,7 +24,7 @@ export interface Attached {
   readonly types: number;
 }
 
-/** Topics are kept by device and types: this is where one stands. */
+/** Topics are kept by device and types; this is the key of one. */
 export function topicKey(device: number, types: number): number {
   return device * (ALL_TYPES + 1) + types;
 }
@@ -35,14 +35,14 @@ export class Topics {
   readonly #slow: SlowSubscribers;
   readonly #publish: PublishFrame;
   readonly #paces: Paces;
-  /** By device: of which sets of types, other than all, there is a topic; a bit each. */
+  /** By device: the sets of types, other than all, for which there is a topic; one bit each. */
   readonly #limited = new Map<number, number>();
-  /** Of MQTT topics; undefined: nobody asks for them. */
+  /** Layout of MQTT topics; undefined: nobody needs them. */
   readonly #layout: TopicLayout | undefined;
-  /** While a new owner says who gets what: whom it has named. */
+  /** While a new owner reports who gets what: the sessions that it has named. */
   #confirmed: Map<SubscriberSession, Set<number>> | undefined;
 
-  /** @param topics by `topicKey`; the slow subscribers look into it too @param layout of MQTT topics */
+  /** @param topics by `topicKey`; shared with the slow subscribers @param layout of MQTT topics */
   constructor(
     topics: Map<number, Topic>,
     slow: SlowSubscribers,
@@ -87,7 +87,8 @@ export class Topics {
     }
     let topic = this.get(device, types);
     if (topic !== undefined && topic.names.id !== id) {
-      // Another device has the slot: an owner that died could not say so, or who followed the one before is just leaving.
+      // Another device has the slot: a dead owner could not say so, or the previous device's followers are just
+      // leaving.
       for (const group of sessions)
         for (const other of group) if (other.typesOf(device) === types) this.leave(other, device, true);
       topic = undefined;
@@ -102,7 +103,7 @@ export class Topics {
     else session.addDevice(device, topic.add(session, taken));
   }
 
-  /** @param open whether the connection still is; a closed one has left its topics by itself */
+  /** @param open whether the connection is still open; a closed one has left its topics by itself */
   leave(session: SubscriberSession, device: number, open: boolean): void {
     const shard = session.shardOf(device);
     if (shard === NO_SHARD) return;
@@ -113,7 +114,7 @@ export class Topics {
     this.#dropIfEmpty(topic, device);
   }
 
-  /** The session is about to join again, for other types. One that is slow is told what it missed. */
+  /** The session is about to join again, for other types. A slow one gets a gap for what it missed. */
   #takeOut(session: SubscriberSession, device: number, types: number): Taken {
     const shard = session.shardOf(device);
     const topic = this.#topicOf(session, device)!;
@@ -123,7 +124,7 @@ export class Topics {
     return taken;
   }
 
-  /** The session leaves until it joins again, which is about to come. @returns false: it must not, being slow */
+  /** The session leaves and is about to join again. @returns false if it must not, because it is slow */
   holdBack(session: SubscriberSession, device: number): boolean {
     const shard = session.shardOf(device);
     if (shard === SLOW) return false;
@@ -154,7 +155,7 @@ export class Topics {
     this.#slow.vipChanged(session);
   }
 
-  /** From here on the session gets each event by itself. */
+  /** From here on the session gets its events directly. */
   setBatched(session: SubscriberSession): void {
     this.#move(session, () => {
       session.batched = true;
@@ -177,19 +178,19 @@ export class Topics {
     for (const device of devices) session.addDevice(device, this.#topicOf(session, device)!.add(session));
   }
 
-  /** The device's names, where the session gets its events. */
+  /** The device's names, if the session gets its events. */
   namesOf(session: SubscriberSession, device: number): DeviceNames | undefined {
     return session.shardOf(device) === NO_SHARD ? undefined : this.#topicOf(session, device)!.names;
   }
 
-  /** Until `endResync` it is noted who joins what. */
+  /** From here until `endResync`, notes who joins what. */
   beginResync(): void {
     this.#confirmed = new Map();
   }
 
   /**
-   * Who did not join again leaves.
-   * @param sessions all of this thread's @param left told of each that leaves a device
+   * Sessions that did not join again leave.
+   * @param sessions all of this thread's @param left called for each that leaves a device
    */
   endResync(
     sessions: Iterable<SubscriberSession>,
@@ -208,7 +209,7 @@ export class Topics {
     }
   }
 
-  /** The device has come to `seq`: what did not come until now never will. */
+  /** The device is at `seq` now: earlier events that have not arrived never will. */
   heardOf(device: number, seq: number): void {
     this.#slow.leaveFirst(device);
     for (const topic of this.ofDevice(device)) {
@@ -223,7 +224,7 @@ export class Topics {
     else devices.add(device);
   }
 
-  /** Tells everyone who follows the device that events of it were lost on their way to this edge. */
+  /** Sends a gap to all followers of the device for events that were lost on their way to this edge. */
   gap(device: number, from: number, to: number, reason: GapReason): void {
     this.#slow.leaveFirst(device);
     for (const topic of this.ofDevice(device)) this.#gap(topic, from, to, reason);

@@ -40,7 +40,7 @@ export const accessRows = {
     reloadable: true,
     meaning:
       'File that holds the value of `DAT_ADMIN_TOKEN`, such as a mounted secret; a line break at its end does not ' +
-      'count. Not together with the variable.',
+      'count. Cannot be combined with the variable.',
   }),
   authJwtSecret: row({
     kind: secretText,
@@ -61,7 +61,7 @@ export const accessRows = {
     reloadable: true,
     meaning:
       'File that holds the value of `DAT_AUTH_JWT_SECRET`, such as a mounted secret; a line break at its end does ' +
-      'not count. Not together with the variable.',
+      'not count. Cannot be combined with the variable.',
   }),
   authJwtPublicKeyFile: row({
     kind: text('the path of a PEM file', 'file'),
@@ -85,7 +85,7 @@ export const accessRows = {
       'keys of the set fit, a token must name its own (`kid`). Turns authentication on.',
   }),
   authJwtAudience: row({
-    kind: text('what the `aud` of tokens names', 'audience'),
+    kind: text('an audience, as in the `aud` of tokens', 'audience'),
     default: '',
     defaultText: 'any',
     group: 'Access',
@@ -93,7 +93,7 @@ export const accessRows = {
     meaning: "If set, a token's `aud` must contain this value.",
   }),
   authJwtIssuer: row({
-    kind: text('the `iss` of tokens', 'issuer'),
+    kind: text('an issuer, as in the `iss` of tokens', 'issuer'),
     default: '',
     defaultText: 'any',
     group: 'Access',
@@ -124,9 +124,9 @@ export const accessRows = {
     group: 'Access',
     reloadable: true,
     meaning:
-      'Values of the `Origin` header that may connect, on every listener, compared exactly: of browsers ' +
-      '`https://board.example`, of some firmware libraries `file://` or an origin with a path. Naming any replaces the ' +
-      'default, the same host.',
+      'Values of the `Origin` header that every listener accepts, compared exactly. Browsers send origins such as ' +
+      '`https://board.example`; some firmware libraries send `file://` or an origin with a path. A list replaces the ' +
+      'default, which is the same host.',
   }),
   allowedHosts: row({
     kind: hostNames,
@@ -134,9 +134,9 @@ export const accessRows = {
     defaultText: 'local names',
     group: 'Access',
     meaning:
-      'More host names that requests may name in `Host`. Where no token is needed, a hub on a loopback address answers ' +
-      'only requests for `localhost`, loopback addresses, `DAT_HOST` and these, so that no foreign web page reaches it ' +
-      'by DNS rebinding. Name the host that a proxy in front passes on.',
+      'Further host names that requests may have in `Host`. Without tokens, a hub on a loopback address answers only ' +
+      'requests for `localhost`, loopback addresses, `DAT_HOST` and these, so that no foreign web page reaches it by ' +
+      'DNS rebinding. Include the host that a proxy in front passes on.',
   }),
   defaultAccess: row({
     kind: oneOf('allow', 'deny'),

@@ -41,8 +41,8 @@ export const clusterRows = {
     default: 1,
     group: 'Cluster',
     meaning:
-      'Number of NATS servers that keep a copy of what operators set. Counts when the bucket is created; use 3 with a ' +
-      'NATS cluster.',
+      'Number of NATS servers that keep a copy of what operators set. Only matters when the bucket is created; use 3 ' +
+      'with a NATS cluster.',
   }),
   clusterNodeTimeoutMs: row({
     kind: wholeNumber(500, 300_000, 'ms'),

@@ -2,7 +2,7 @@
 import { wholeNumber, wordOrNumber } from '../kinds.ts';
 import { row, SPAN_MS_MAX } from '../row.ts';
 
-/** What one shared memory may have. */
+/** The largest possible shared memory. */
 const HISTORY_BYTES_MAX = 2 ** 31;
 
 export const historyRows = {

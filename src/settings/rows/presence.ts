@@ -1,4 +1,4 @@
-/** Settings of the group Presence: after which silence who counts as what. */
+/** Settings of the group Presence: how long a silence makes a peer inactive, stale, offline or removed. */
 import { oneOf, wholeNumber } from '../kinds.ts';
 import { row, spanMs, spanMsOrZero } from '../row.ts';
 
@@ -74,8 +74,8 @@ export const presenceRows = {
     group: 'Presence',
     reloadable: true,
     meaning:
-      'Longest keep-alive of MQTT 5 clients, rounded up to seconds. Clients that ask for a longer one, or for none, are ' +
-      'told this one as Server Keep Alive, and their connections end after 1.5 times as much silence. Clients of ' +
-      '3.1.1 cannot be told and keep their own. 0 means that every client keeps its own.',
+      'Longest keep-alive of MQTT 5 clients, rounded up to seconds. Clients that ask for a longer one, or for none, get ' +
+      'this one as Server Keep Alive, and their connections end after 1.5 times as much silence. Clients of 3.1.1, ' +
+      'which has no Server Keep Alive, keep their own. 0 means that every client keeps its own.',
   }),
 } as const;

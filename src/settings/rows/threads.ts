@@ -2,7 +2,7 @@
 import { wordOrNumber } from '../kinds.ts';
 import { row } from '../row.ts';
 
-/** With main, all edges must have a number that fits into a session's (`records/sessions.ts`). */
+/** Including main, every edge needs a number that fits into a session number (`records/sessions.ts`). */
 export const FANOUT_WORKERS_MAX = 32;
 export const INGEST_WORKERS_MAX = 16;
 

@@ -135,7 +135,8 @@ export function readConnect(
   }
   if ((flags & CONNECT_FLAG_USER_NAME) !== 0) reader.skipString();
   const password = (flags & CONNECT_FLAG_PASSWORD) !== 0 ? reader.binary() : undefined;
-  if (!reader.isDone) return answer('a field of CONNECT is cut off or no UTF-8, or bytes follow the last');
+  if (!reader.isDone)
+    return answer('a field of CONNECT is cut off or is not UTF-8, or bytes follow the last field');
   return {
     ok: true,
     version,
@@ -244,7 +245,7 @@ function idReason(): number {
 
 /** Validates a topic that is not in the layout. @returns undefined when it is valid, that is, merely foreign */
 export function topicProblem(bytes: Uint8Array, start: number, end: number): Malformed | undefined {
-  if (!isMqttText(bytes, start, end)) return malformed('the topic is no UTF-8, or holds U+0000');
+  if (!isMqttText(bytes, start, end)) return malformed('the topic is not UTF-8, or contains U+0000');
   if (hasWildcard(bytes, start, end)) return malformed('a wildcard in the topic', Reason.topicNameInvalid);
   return undefined;
 }
@@ -281,7 +282,7 @@ export function readSubscribe(
       return malformed('No Local on a shared subscription', Reason.protocolError);
     filters.push({ filter, options: { noLocal: (options & OPTION_NO_LOCAL) !== 0, retainHandling } });
   }
-  if (!reader.ok) return malformed('a topic filter is cut off, is no UTF-8, or holds U+0000');
+  if (!reader.ok) return malformed('a topic filter is cut off, is not UTF-8, or contains U+0000');
   return { ok: true, packetId, identifier, filters };
 }
 
@@ -307,7 +308,7 @@ export function readUnsubscribe(
   if (reader.at === end) return malformed('UNSUBSCRIBE without a topic filter', Reason.protocolError);
   const filters = [];
   while (reader.ok && reader.at < end) filters.push(reader.string());
-  if (!reader.ok) return malformed('a topic filter is cut off, is no UTF-8, or holds U+0000');
+  if (!reader.ok) return malformed('a topic filter is cut off, is not UTF-8, or contains U+0000');
   return { ok: true, packetId, filters };
 }
 

@@ -223,7 +223,7 @@ export class MqttRequests {
     const { targets } = expressed;
     const hasInterest = this.#mayWatch(expressed);
     if (targets.length === 0 && !hasInterest)
-      return refused(filter, Reason.notAuthorized, 'interest is told to the device itself');
+      return refused(filter, Reason.notAuthorized, 'only the device itself can follow its interest');
     const subscription = { filter, identifier, noLocal: options.noLocal, targets, hasInterest };
     return { filter, refusal: 0, message: '', subscription };
   }

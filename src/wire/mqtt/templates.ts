@@ -107,8 +107,8 @@ function templateProblem(text: string, levels: readonly string[], places: number
       return `level ${quoted(level)}; + and # are for those who subscribe`;
   }
   if (places !== 1) return `${places} levels for the device; expected one {device} or {device+}`;
-  if (text.startsWith('$')) return 'starts with $, which MQTT keeps for brokers';
-  if (text.includes('\0')) return 'holds U+0000, which no topic may';
+  if (text.startsWith('$')) return 'starts with $, which MQTT reserves for servers';
+  if (text.includes('\0')) return 'contains U+0000, which no topic may contain';
   if (!isWellFormed(text)) return 'is not Unicode';
   return undefined;
 }

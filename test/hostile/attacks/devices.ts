@@ -39,7 +39,7 @@ function tiny(scene: Scene, open: () => Promise<Connection | undefined>, frame: 
 
 const tinyFrames: readonly Attack[] = (
   [
-    ['bad', 'frames that are no JSON', textFrame('x'), textFrame('x')],
+    ['bad', 'frames that are not JSON', textFrame('x'), textFrame('x')],
     [
       'over-rate',
       'good frames, far over their rate',
