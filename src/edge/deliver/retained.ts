@@ -30,8 +30,6 @@ export interface RetainedDeps extends SlicesDeps {
 const KEPT_TYPES = Kind.message | Kind.status;
 /** Of one device: its slot, the slot's generation, its seq when it was followed, kinds. */
 const CELLS = 4;
-/** Sets of the kinds that anything is retained of: bits of `Kind` below this. */
-const KINDS = 16;
 const STATE_EVENT_BYTES = EventField.body + 128;
 
 /** Other nodes tell states without their reasons: those that a state can only have. */
@@ -51,13 +49,15 @@ export class FollowedDevices {
 interface Followed {
   readonly slot: number;
   readonly generation: number;
-  readonly seq: number;
-  readonly kinds: number;
+  kinds: number;
+  /** Of the device when it was followed for the kind. */
+  messageSeq: number;
+  statusSeq: number;
 }
 
 /**
- * Of one session, by device and kinds: what is asked for again before it was sent takes the place of what it repeats. So
- * no more waits than there are devices, however often a peer subscribes and reads nothing.
+ * Of one session, by device: what is asked for before the rest was sent goes with that. So no more waits than there are
+ * devices, however often, and in however many ways, a peer subscribes and reads nothing.
  */
 type Waiting = Map<number, Followed>;
 
@@ -80,13 +80,16 @@ export class Retained {
     this.#bySession.set(session, waiting);
     const { cells } = devices;
     for (let at = 0; at < cells.length; at += CELLS) {
-      const [slot, kinds] = [cells[at]!, cells[at + 3]!];
-      waiting.set(keyOf(slot, kinds), { slot, generation: cells[at + 1]!, seq: cells[at + 2]!, kinds });
+      const [slot, generation] = [cells[at]!, cells[at + 1]!];
+      const [seq, kinds] = [cells[at + 2]!, cells[at + 3]!];
+      const before = waiting.get(slot);
+      if (before?.generation === generation) addTo(before, seq, kinds);
+      else waiting.set(slot, { slot, generation, kinds, messageSeq: seq, statusSeq: seq });
     }
     this.run(session);
   }
 
-  /** What waits until the session's peer has read: one for each device and set of kinds. */
+  /** Devices of which something waits until the session's peer has read. */
   waitingFor(session: SubscriberSession): number {
     return this.#bySession.get(session)?.size ?? 0;
   }
@@ -99,9 +102,7 @@ export class Retained {
 
   /** The session does not get the device's events any more. */
   detach(session: SubscriberSession, device: number): void {
-    const waiting = this.#bySession.get(session);
-    if (waiting === undefined) return;
-    for (let kinds = 0; kinds < KINDS; kinds++) waiting.delete(keyOf(device, kinds));
+    this.#bySession.get(session)?.delete(device);
   }
 
   /** The session is over. */
@@ -151,27 +152,44 @@ export class Retained {
   }
 
   /** @returns the events sent */
-  #send(session: SubscriberSession, { slot, generation, seq, kinds }: Followed): number {
-    const { reader, namesOf, presence } = this.#deps;
+  #send(session: SubscriberSession, followed: Followed): number {
+    const { namesOf, presence } = this.#deps;
+    const { slot, generation, kinds, messageSeq, statusSeq } = followed;
     const { rows } = presence.devices;
     if (Atomics.load(rows.generation, slot) !== generation) return 0;
-    const names = namesOf(session, slot);
     let sent = 0;
-    // Stryker disable next-line ConditionalExpression: of no type nothing is found
-    if ((kinds & KEPT_TYPES) !== 0) {
-      const replay = reader.lastUnlessNewer({ slot, generation, seq }, kinds & KEPT_TYPES);
-      for (let step = replay.next(); step !== Step.End; step = replay.next()) {
-        if (step !== Step.Event) continue;
-        this.#encode(session, replay.views, names);
-        sent += 1;
-      }
+    if (messageSeq === statusSeq) sent += this.#sendKept(session, followed, messageSeq, KEPT_TYPES);
+    else {
+      sent += this.#sendKept(session, followed, messageSeq, Kind.message);
+      sent += this.#sendKept(session, followed, statusSeq, Kind.status);
     }
     if ((kinds & Kind.presence) === 0 || rows.known[slot] === 0) return sent;
     const state = deviceStateNames[Atomics.load(rows.deviceState, slot) as DeviceState];
     const reason = stateReasonNames[Atomics.load(rows.stateReason, slot)] ?? impliedReasons[state];
     this.#writeState(slot, state, reason);
-    this.#encode(session, this.#stateEvent, names);
+    this.#encode(session, this.#stateEvent, namesOf(session, slot));
     return sent + 1;
+  }
+
+  /** @param types of these, those that are wanted @returns the events sent */
+  #sendKept(
+    session: SubscriberSession,
+    { slot, generation, kinds }: Followed,
+    seq: number,
+    types: number,
+  ): number {
+    // Stryker disable next-line ConditionalExpression: of no type nothing is found
+    if ((kinds & types) === 0) return 0;
+    const { reader, namesOf } = this.#deps;
+    const names = namesOf(session, slot);
+    const replay = reader.lastUnlessNewer({ slot, generation, seq }, kinds & types);
+    let sent = 0;
+    for (let step = replay.next(); step !== Step.End; step = replay.next()) {
+      if (step !== Step.Event) continue;
+      this.#encode(session, replay.views, names);
+      sent += 1;
+    }
+    return sent;
   }
 
   #encode(
@@ -205,6 +223,8 @@ export class Retained {
   }
 }
 
-function keyOf(slot: number, kinds: number): number {
-  return slot * KINDS + (kinds % KINDS);
+function addTo(followed: Followed, seq: number, kinds: number): void {
+  followed.kinds |= kinds;
+  if ((kinds & Kind.message) !== 0) followed.messageSeq = seq;
+  if ((kinds & Kind.status) !== 0) followed.statusSeq = seq;
 }

@@ -2,7 +2,7 @@
 import { type Encoding, encodings } from '../../wire/encodings.ts';
 import type { DeviceNames } from '../../wire/event-frames.ts';
 import { ALL_TYPES } from '../../wire/events.ts';
-import { Audience } from './audience.ts';
+import { Audience, BY_ITSELF } from './audience.ts';
 import { BatchedAudience } from './batched-audience.ts';
 import { Missed } from './missed.ts';
 import { NOTHING_TAKEN, PacedAudience, type Taken } from './paced-audience.ts';
@@ -70,7 +70,7 @@ export class Topic {
       this.batched ??= new BatchedAudience();
       const shard = this.batched.add(session);
       this.shardCount = Math.max(this.shardCount, shard + 1);
-      return shard;
+      return BY_ITSELF + shard;
     }
     const audience = this.#audienceOf(session.encoding);
     const shard = audience.add();
@@ -80,6 +80,7 @@ export class Topic {
   }
 
   /**
+   * @param shard as `add` gave it, since when the session may have become one that is sent to by itself
    * @param open whether the socket still is; a closed one has left its topics by itself
    * @param comesBack it goes on following the device, in another way
    */
@@ -94,8 +95,8 @@ export class Topic {
       this.vips = left.length > 0 ? left : NO_VIPS;
       return;
     }
-    if (session.batched) {
-      this.batched!.remove(session, shard);
+    if (shard >= BY_ITSELF) {
+      this.batched!.remove(session, shard - BY_ITSELF);
       return;
     }
     const audience = this.#audienceOf(session.encoding);

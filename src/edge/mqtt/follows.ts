@@ -1,9 +1,10 @@
 /**
- * What an MQTT client asks to follow, in the hub's requests: one for each set of event types, one after the other. A
- * SUBSCRIBE is answered when the last page of its filters has come; then retained events are sent.
+ * What an MQTT client asks to follow, in the hub's requests: one for each set of event types and each thousand names, one
+ * after the other. A SUBSCRIBE is answered when the last page of its filters has come; then retained events are sent.
  */
 import { splitNames } from '../../access/pattern.ts';
 import { errors } from '../../codes.ts';
+import { SUBSCRIBE_DEVICES_MAX } from '../../limits.ts';
 import type { Entry, RefusedDevice } from '../../records/replies.ts';
 import { ALL_TYPES } from '../../wire/events.ts';
 import { refusals } from '../../wire/hub-frames.ts';
@@ -68,15 +69,18 @@ export class MqttFollows {
     const found = new Map([...denied].map((name) => [name, errors.denied.code as number]));
     const retainedOf = new Map(follows.map(({ name, retained }) => [name, retained]));
     const wantsKept = (name: string): boolean => ((retainedOf.get(name) ?? 0) & KEPT_KINDS) !== 0;
-    const asks = [...byKinds].map(([kinds, names]) => ({
-      ...askOf('subscribe', names, kinds),
-      wantsKept: names.some(wantsKept),
-    }));
+    const asks = [...byKinds].flatMap(([kinds, all]) =>
+      inRequests(all).map((names) => ({
+        ...askOf('subscribe', names, kinds),
+        wantsKept: names.some(wantsKept),
+      })),
+    );
     this.#start(asks, retainedOf, found, (all) => answer(follows.map(({ name }) => all.get(name) ?? 0)));
   }
 
   unsubscribe(names: readonly string[], answer: () => void): void {
-    this.#start([askOf('unsubscribe', names, ALL_TYPES)], new Map(), new Map(), answer);
+    const asks = inRequests(names).map((some) => askOf('unsubscribe', some, ALL_TYPES));
+    this.#start(asks, new Map(), new Map(), answer);
   }
 
   /** The request under way is refused as a whole. */
@@ -169,6 +173,14 @@ export class MqttFollows {
     const retained = retainedOf.get(name) ?? 0;
     if (retained !== 0) followed.add(entry, retained);
   }
+}
+
+/** A topic filter may stand for several names, and a packet have any number of topic filters: a request may not. */
+function inRequests(names: readonly string[]): readonly (readonly string[])[] {
+  const requests: (readonly string[])[] = [];
+  for (let at = 0; at < names.length; at += SUBSCRIBE_DEVICES_MAX)
+    requests.push(names.slice(at, at + SUBSCRIBE_DEVICES_MAX));
+  return requests;
 }
 
 function askOf(op: Ask['op'], names: readonly string[], types: number): Ask {

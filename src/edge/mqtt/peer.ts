@@ -23,7 +23,7 @@ import {
   type PublishedWill,
   PublishOutcome,
 } from '../../wire/mqtt/host.ts';
-import { decodeKeptSession } from '../../wire/mqtt/kept.ts';
+import { decodeKeptSession, unsettled } from '../../wire/mqtt/kept.ts';
 import { MqttSession } from '../../wire/mqtt/session.ts';
 import { Kind } from '../../wire/mqtt/templates.ts';
 import { adaptTo } from './adapt.ts';
@@ -48,8 +48,6 @@ export class MqttPeer implements MqttHost, RolesClient {
   readonly #deps: MqttPeersDeps;
   #socket: Connection<MqttPeer> | undefined;
   #admitted: Admitted | undefined;
-  /** Hub clock, ms: when its token counts for nothing any more; 0: never. */
-  #expiresAt = 0;
   /** Asked for its id, and has not got it, or is not in yet in all of its roles. */
   #joining: { readonly request: JoinRequest; readonly answer: (joined: Joined) => void } | undefined;
   #isRegistered = false;
@@ -143,7 +141,7 @@ export class MqttPeer implements MqttHost, RolesClient {
     const refusal = code === closes.overCapacity.code ? 'quota' : 'unavailable';
     joining.answer({ ok: false, refusal, message: reason });
     const keptMs = this.#deps.edge.settings.subscriberRemoveAfterMs;
-    this.#left = { isClean: false, kept: this.#kept, keptMs };
+    this.#left = { isClean: false, kept: this.#kept && unsettled(this.#kept), keptMs };
     this.#finish();
   }
 
@@ -159,17 +157,26 @@ export class MqttPeer implements MqttHost, RolesClient {
     }
     this.#kept = text === undefined ? undefined : decodeKeptSession(text);
     this.#awaited = 1;
-    if (!this.session.hasEnded) this.#start(joining.request);
+    if (!this.session.hasEnded) {
+      this.#roles = new MqttRoles(this, this.#deps.edge, this.#admitted!, joining.request.version);
+      this.#roles.open(joining.request);
+    }
     this.welcomed();
   }
 
   /** See `RolesClient`. */
   welcomed(): void {
     this.#awaited -= 1;
-    if (this.#awaited > 0) return;
+    if (this.#awaited > 0 || this.#resumes()) return;
     const joining = this.#joining;
     this.#joining = undefined;
     joining?.answer({ ok: true, kept: this.#kept });
+  }
+
+  /** @returns whether the client is about to be the subscriber that its session was */
+  #resumes(): boolean {
+    const kept = this.#joining === undefined || this.session.hasEnded ? undefined : this.#kept;
+    return kept !== undefined && this.#peers.followsDevices(kept) && this.#roles!.resume(kept);
   }
 
   /** See `RolesClient`. */
@@ -232,9 +239,8 @@ export class MqttPeer implements MqttHost, RolesClient {
 
   #admission(decision: Admitted | Refused, id: string | undefined): AdmitAnswer {
     if (decision.ok) {
-      const { actor, expiresAt } = decision;
+      const { actor } = decision;
       this.#admitted = decision;
-      this.#expiresAt = expiresAt;
       return { ok: true, id: actor.id, role: roleOf(actor), scope: actor.devices };
     }
     const { reason, status, message } = decision;
@@ -249,16 +255,6 @@ export class MqttPeer implements MqttHost, RolesClient {
     this.#peers.register(this);
     const { id, cleanStart: clean } = request;
     this.#deps.line.register({ session: this.number, id, clean, again: false });
-  }
-
-  /** Opens the roles that it starts with. */
-  #start({ asDevice, asGateway, will, version }: JoinRequest): void {
-    const roles = new MqttRoles(this, this.#deps.edge, this.#admitted!, version);
-    this.#roles = roles;
-    if (asGateway) roles.becomeGateway();
-    if (asDevice) roles.becomeDevice();
-    if (will !== undefined) roles.setWill(will);
-    if (this.#kept !== undefined && this.#peers.followsDevices(this.#kept)) roles.resume(this.#kept);
   }
 
   becomeDevice(): void {
@@ -307,11 +303,10 @@ export class MqttPeer implements MqttHost, RolesClient {
     this.follows.unsubscribe(names, answer);
   }
 
-  deliverOneByOne(): void {
+  deliverOneByOne(done: () => void): void {
     const subscriber = this.#roles!.subscriberToBe();
     subscriber.isAdapting = true;
-    if (this.#subscriber !== undefined) this.#deps.edge.deliverer.deliverOneByOne(subscriber);
-    else subscriber.batched = true;
+    this.#deps.edge.deliverer.deliverOneByOne(subscriber, done);
   }
 
   adapt(packet: Uint8Array): Uint8Array | undefined {
@@ -320,7 +315,7 @@ export class MqttPeer implements MqttHost, RolesClient {
 
   watchInterest(wanted: boolean): void {
     this.#interest ??= new Interest(this.#deps.presence, (isListenedTo, isFirst) =>
-      this.session.interestIs(isListenedTo, isFirst),
+      this.session.interest.is(isListenedTo, isFirst),
     );
     this.#interest.watch(wanted);
     this.#peers.watchInterest(this, wanted && this.#device === undefined);
@@ -374,7 +369,8 @@ export class MqttPeer implements MqttHost, RolesClient {
   }
 
   #isExpired(now: number): boolean {
-    return this.#expiresAt !== 0 && this.#expiresAt <= now;
+    const { expiresAt = 0 } = this.#admitted ?? {}; // 0: never
+    return expiresAt !== 0 && expiresAt <= now;
   }
 
   /** See `RolesClient`. */

@@ -7,7 +7,7 @@ import type { PresenceReader } from '../../presence/table.ts';
 import { NO_WILL } from '../../records/requests.ts';
 import { express } from '../../wire/mqtt/filters.ts';
 import type { KeptSession, MqttHost, PublishedWill } from '../../wire/mqtt/host.ts';
-import { encodeKeptSession } from '../../wire/mqtt/kept.ts';
+import { decodeKeptSession, encodeKeptSession, unsettled } from '../../wire/mqtt/kept.ts';
 import type { MqttContext } from '../../wire/mqtt/session.ts';
 import type { TopicLayout } from '../../wire/mqtt/topics.ts';
 import type { Edge } from '../edge.ts';
@@ -121,8 +121,8 @@ export class MqttPeers {
       return;
     }
     // It has gone meanwhile: what it got goes back.
-    const keepMs = kept === undefined ? 0 : this.context.settings.keptMsMax;
-    this.#deps.line.deregister({ session: number, id: '', keepMs, kept: kept ?? '' });
+    const session = kept === undefined ? undefined : unsettled(decodeKeptSession(kept));
+    this.deregister(number, '', session === undefined ? 0 : this.context.settings.keptMsMax, session);
   }
 
   /** A client that has its id leaves. @param kept what its session keeps for `keepMs` */

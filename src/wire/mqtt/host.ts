@@ -65,12 +65,13 @@ export interface MqttHost {
   unsubscribe(names: readonly string[], answer: () => void): void;
 
   /**
-   * From now on every event for this client must pass through `MqttSession.adapt`. Called at most once, before the
-   * `subscribe` that needs it.
+   * Every event for this client must pass through `MqttSession.adapt`. Called at most once, before the `subscribe` that
+   * needs it.
+   * @param done called when all do, which may be later; not if the connection ends before
    */
-  deliverOneByOne(): void;
+  deliverOneByOne(done: () => void): void;
 
-  /** Turns interest in the client's own device on or off. While on, `interestIs` is called now and on each change. */
+  /** Turns interest in the client's own device on or off. While on, `OwnInterest.is` is called now and on each change. */
   watchInterest(wanted: boolean): void;
 
   /**

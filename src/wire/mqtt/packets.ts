@@ -275,8 +275,10 @@ export function readSubscribe(
     const filter = reader.string();
     const options = reader.u8();
     const retainHandling = (options >> OPTION_RETAIN_HANDLING_SHIFT) & 3;
-    if ((options & OPTIONS_RESERVED[version]) !== 0 || (options & 3) === 3 || retainHandling === 3)
+    if ((options & OPTIONS_RESERVED[version]) !== 0)
       return malformed('subscription options that MQTT does not have');
+    if ((options & 3) === 3 || retainHandling === 3)
+      return malformed('QoS 3 or Retain Handling 3; expected 0, 1 or 2', Reason.protocolError);
     if (version === 5 && (options & OPTION_NO_LOCAL) !== 0 && isShared(filter))
       return malformed('No Local on a shared subscription', Reason.protocolError);
     filters.push({ filter, options: { noLocal: (options & OPTION_NO_LOCAL) !== 0, retainHandling } });

@@ -43,6 +43,14 @@ export class MqttSubscriptions {
     return this.#interested > 0;
   }
 
+  /** Identifiers of those that match the interest topic of the client's own device. */
+  get interestIdentifiers(): number[] {
+    const all = [...this.#byFilter.values()];
+    return all.flatMap(({ hasInterest, identifier }) =>
+      hasInterest && identifier !== 0 ? [identifier] : [],
+    );
+  }
+
   /** Whether any device is followed, by id or by prefix. */
   get hasTargets(): boolean {
     return this.#byName.size > 0;
@@ -58,9 +66,11 @@ export class MqttSubscriptions {
     return this.#byFilter.has(filter);
   }
 
-  hasRoomFor(filter: string): boolean {
-    if (this.has(filter)) return true;
-    return this.count < TOPIC_FILTERS_MAX && this.#filterBytes + textBytes(filter) <= TOPIC_FILTERS_BYTES_MAX;
+  /** @param coming what is asked for with it and is not among these yet */
+  hasRoomFor(filter: string, coming: MqttSubscriptions): boolean {
+    if (this.has(filter) || coming.has(filter)) return true;
+    const bytes = this.#filterBytes + coming.#filterBytes + textBytes(filter);
+    return this.count + coming.count < TOPIC_FILTERS_MAX && bytes <= TOPIC_FILTERS_BYTES_MAX;
   }
 
   /** Until `settle`, events match these too: they may come before the hub has said which are granted. */

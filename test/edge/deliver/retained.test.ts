@@ -249,6 +249,20 @@ describe('a peer that does not read', () => {
     expect([peer.news(), bench.retained.waitingFor(peer.session)]).toEqual(['d0:1 d1:1', 0]);
   });
 
+  it('has one waiting for a device, in however many ways it follows that, and gets each kind once', () => {
+    const bench = new Bench();
+    const device = bench.device(1);
+    bench.history.send(device, { type: 'status' });
+    bench.state(device, DeviceState.online, StateReason.connected);
+    const peer = bench.peer();
+    peer.queued = QUEUE_BYTES + 1;
+    for (let kinds = 1; kinds < 32; kinds++) bench.send(peer, kinds, device);
+    expect(bench.retained.waitingFor(peer.session)).toBe(1);
+    peer.queued = 0;
+    bench.retained.tick();
+    expect(peer.frames).toHaveLength(3);
+  });
+
   it('gets each kind as of when it has come to follow the device for that', () => {
     const bench = new Bench();
     const device = bench.device(1);

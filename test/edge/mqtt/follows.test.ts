@@ -71,6 +71,25 @@ describe('a SUBSCRIBE', () => {
     expect(answers).toEqual([[0, 103, 106]]);
   });
 
+  it('is a request for each thousand names', () => {
+    const { asks, answers, follows, answer } = start();
+    const names = Array.from({ length: 2001 }, (_, i) => (i % 2 === 0 ? `d${i}` : `p${i}.*`));
+    follows.subscribe(
+      names.map((name) => ({ name, kinds: ALL, retained: name === 'd2000' ? Kind.status : 0 })),
+      NOBODY,
+      answer,
+    );
+    for (const [request, named] of [500, 500, 1].entries()) {
+      const { devices = [], filters = [] } = asks[request]?.named ?? {};
+      expect([asks.length, devices.length]).toEqual([request + 1, named]);
+      expect([...devices, ...filters].length).toBeLessThanOrEqual(1000);
+      follows.answered([], request === 1 ? [{ device: 'd1000', why: Refusal.full }] : [], false);
+      for (const filter of filters) follows.page(filter, [], false);
+    }
+    expect(asks.map(({ wantsKept }) => wantsKept)).toEqual([false, false, true]);
+    expect(answers).toEqual([names.map((name) => (name === 'd1000' ? 106 : 0))]);
+  });
+
   it('is answered at once when all are denied', () => {
     const { asks, answers, follows, answer } = start();
     follows.subscribe([{ name: '*', kinds: ALL, retained: 0 }], new Set(['*']), answer);
@@ -184,6 +203,22 @@ describe('an UNSUBSCRIBE', () => {
     expect(isAnswered).toBe(false);
     follows.answered([entry('a', 1)], [], false);
     expect(isAnswered).toBe(true);
+  });
+
+  it('is a request for each thousand names, the last of which answers it', () => {
+    const { asks, follows } = start();
+    let isAnswered = false;
+    follows.unsubscribe(
+      Array.from({ length: 1001 }, (_, i) => `d${i}`),
+      () => {
+        isAnswered = true;
+      },
+    );
+    expect(asks.map(({ named }) => named?.devices.length)).toEqual([1000]);
+    follows.answered([], [], false);
+    expect([asks[1]?.named?.devices, isAnswered]).toEqual([['d1000'], false]);
+    follows.answered([], [], false);
+    expect([asks.length, isAnswered]).toEqual([2, true]);
   });
 });
 

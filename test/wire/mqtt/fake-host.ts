@@ -106,8 +106,9 @@ export class FakeHost implements MqttHost {
     this.became.push('subscriber');
   }
 
-  deliverOneByOne(): void {
+  deliverOneByOne(done: () => void): void {
     this.became.push('one by one');
+    done();
   }
 
   coversDevice(device: string): boolean {

@@ -367,8 +367,8 @@ describe('a malformed packet', () => {
     ['SUBSCRIBE that ends before its options', 4, '82 05 0001 0001 61', Reason.malformedPacket],
     ['SUBSCRIBE of 3.1.1 with options of 5', 4, '82 06 0001 0001 61 04', Reason.malformedPacket],
     ['SUBSCRIBE of 5 with reserved options', 5, '82 07 0001 00 0001 61 40', Reason.malformedPacket],
-    ['SUBSCRIBE with QoS 3', 5, '82 07 0001 00 0001 61 03', Reason.malformedPacket],
-    ['SUBSCRIBE with retain handling 3', 5, '82 07 0001 00 0001 61 30', Reason.malformedPacket],
+    ['SUBSCRIBE with QoS 3', 5, '82 07 0001 00 0001 61 03', Reason.protocolError],
+    ['SUBSCRIBE with retain handling 3', 5, '82 07 0001 00 0001 61 30', Reason.protocolError],
     [
       'SUBSCRIBE with No Local on a shared subscription',
       5,

@@ -231,6 +231,11 @@ describe('a burst of requests', () => {
     expect(granted.filter((code) => code === 0)).toHaveLength(10_000);
     expect(granted.at(-1)).toBe(0x97);
     expect(subscribe(peer, [{ topic: '+/d1/+' }])).toMatchObject([{ granted: [0] }]);
+    peer.unsubscribe('+/d1/+', '+/d2/+');
+    const [again, further] = ['+/d2/+', 'devices/d3/#'].map((topic) => ({ topic }));
+    expect(grantedOf(subscribe(peer, [again!, again!, further!, { topic: '+/more/+' }]).slice(-1))).toEqual([
+      0, 0, 0, 0x97,
+    ]);
     const wordy = connected();
     let count = 0;
     for (let batch = 0; batch < 10; batch++) {
@@ -267,8 +272,8 @@ describe('interest', () => {
       expect(peer.subscribe('devices/dev-1/interest')).toMatchObject([{ cmd: 'suback', granted: [0] }]);
       expect(peer.host.interest).toEqual([true]);
       expect(peer.host.follows).toEqual([]);
-      peer.session.interestIs(false, true);
-      peer.session.interestIs(true, false);
+      peer.session.interest.is(false, true);
+      peer.session.interest.is(true, false);
       expect(peer.said()).toMatchObject([
         { topic: 'devices/dev-1/interest', payload: Buffer.from('0'), retain: true, qos: 0 },
         { topic: 'devices/dev-1/interest', payload: Buffer.from('1'), retain: false, qos: 0 },
@@ -276,6 +281,52 @@ describe('interest', () => {
       peer.unsubscribe('devices/dev-1/interest');
       expect(peer.host.interest).toEqual([true, false]);
     }
+  });
+
+  it('comes with the identifiers of the subscriptions to it', () => {
+    const peer = connected();
+    subscribe(peer, [{ topic: 'devices/dev-1/interest' }], 1, 7);
+    subscribe(peer, [{ topic: 'devices/dev-1/#' }], 2, 300);
+    subscribe(peer, [{ topic: 'devices/+/message' }], 3, 9);
+    subscribe(peer, [{ topic: '+/dev-1/interest' }], 4);
+    peer.session.interest.is(true, false);
+    expect(peer.said()).toMatchObject([
+      { topic: 'devices/dev-1/interest', properties: { subscriptionIdentifier: [7, 300] } },
+    ]);
+  });
+
+  it('is told as it is where retained messages are wanted, and only then', () => {
+    const topic = 'devices/dev-1/interest';
+    const peer = connected();
+    const told = (): unknown[] => peer.said().map((packet) => 'retain' in packet && packet.retain);
+    subscribe(peer, [{ topic, rh: 2 }]);
+    peer.session.interest.is(false, true);
+    expect(told()).toEqual([]);
+    peer.session.interest.is(true, false);
+    expect(told()).toEqual([false]);
+    subscribe(peer, [{ topic, rh: 1 }]);
+    subscribe(peer, [{ topic, rh: 2 }]);
+    expect(peer.host.interest).toEqual([true]); // it is told already
+    subscribe(peer, [{ topic, rh: 0 }]);
+    expect(peer.host.interest).toEqual([true, true]);
+    peer.said();
+    peer.session.interest.is(true, true);
+    expect(told()).toEqual([true]);
+    peer.unsubscribe(topic);
+    peer.said();
+    subscribe(peer, [{ topic, rh: 1 }]);
+    peer.said();
+    peer.session.interest.is(true, true);
+    expect(told()).toEqual([true]);
+  });
+
+  it('is told without the retain flag where a session goes on', () => {
+    const peer = new Peer();
+    const subscription = { filter: 'devices/dev-1/interest', identifier: 5, noLocal: false };
+    peer.host.joined = { ok: true, kept: { subscriptions: [subscription], packetIds: [], scope: '' } };
+    peer.connect({ clean: false });
+    peer.session.interest.is(true, true);
+    expect(peer.said()).toMatchObject([{ retain: false, properties: { subscriptionIdentifier: 5 } }]);
   });
 
   it('is included in devices/ID/#', () => {
