@@ -59,7 +59,11 @@ interface Followed {
  * Of one session, by device: what is asked for before the rest was sent goes with that. So no more waits than there are
  * devices, however often, and in however many ways, a peer subscribes and reads nothing.
  */
-type Waiting = Map<number, Followed>;
+interface Waiting {
+  readonly devices: Map<number, Followed>;
+  /** What is to go out first is still to come. */
+  isHeld: boolean;
+}
 
 export class Retained {
   readonly #deps: RetainedDeps;
@@ -74,24 +78,41 @@ export class Retained {
     this.#slices = new Slices(deps, (session) => this.#slice(session));
   }
 
-  /** Sends what these devices, just followed, have; its SUBACK has gone out. */
+  /** These devices have just been followed: what they have is sent with the next `release`, as is all that waits. */
+  hold(session: SubscriberSession, devices: FollowedDevices): void {
+    this.#add(session, devices).isHeld = true;
+  }
+
+  /** The SUBACK of what is held has gone out. */
+  release(session: SubscriberSession): void {
+    const waiting = this.#bySession.get(session);
+    if (waiting === undefined) return;
+    waiting.isHeld = false;
+    this.run(session);
+  }
+
+  /** Sends what these devices have. */
   send(session: SubscriberSession, devices: FollowedDevices): void {
-    const waiting: Waiting = this.#bySession.get(session) ?? new Map();
+    this.#add(session, devices);
+    this.run(session);
+  }
+
+  #add(session: SubscriberSession, { cells }: FollowedDevices): Waiting {
+    const waiting = this.#bySession.get(session) ?? { devices: new Map(), isHeld: false };
     this.#bySession.set(session, waiting);
-    const { cells } = devices;
     for (let at = 0; at < cells.length; at += CELLS) {
       const [slot, generation] = [cells[at]!, cells[at + 1]!];
       const [seq, kinds] = [cells[at + 2]!, cells[at + 3]!];
-      const before = waiting.get(slot);
+      const before = waiting.devices.get(slot);
       if (before?.generation === generation) addTo(before, seq, kinds);
-      else waiting.set(slot, { slot, generation, kinds, messageSeq: seq, statusSeq: seq });
+      else waiting.devices.set(slot, { slot, generation, kinds, messageSeq: seq, statusSeq: seq });
     }
-    this.run(session);
+    return waiting;
   }
 
   /** Devices of which something waits until the session's peer has read. */
   waitingFor(session: SubscriberSession): number {
-    return this.#bySession.get(session)?.size ?? 0;
+    return this.#bySession.get(session)?.devices.size ?? 0;
   }
 
   /** An operator has terminated the device: it is no more in the table, which says nothing of it. */
@@ -102,7 +123,7 @@ export class Retained {
 
   /** The session does not get the device's events any more. */
   detach(session: SubscriberSession, device: number): void {
-    this.#bySession.get(session)?.delete(device);
+    this.#bySession.get(session)?.devices.delete(device);
   }
 
   /** The session is over. */
@@ -124,26 +145,26 @@ export class Retained {
 
   #slice(session: SubscriberSession): Slice {
     const waiting = this.#bySession.get(session);
-    if (waiting === undefined) return Slice.through;
+    if (waiting === undefined || waiting.isHeld) return Slice.through;
     let end: Slice = Slice.through;
     session.cork(() => {
-      end = this.#advance(session, waiting);
+      end = this.#advance(session, waiting.devices);
     });
     // Stryker disable next-line ConditionalExpression: what was sent is as nothing, but would stay
-    if (waiting.size === 0) this.#bySession.delete(session);
+    if (waiting.devices.size === 0) this.#bySession.delete(session);
     return end;
   }
 
-  #advance(session: SubscriberSession, waiting: Waiting): Slice {
+  #advance(session: SubscriberSession, devices: Map<number, Followed>): Slice {
     let steps = STEPS_PER_LOOK; // it is to ask first
     let sent = 0;
-    for (const [key, followed] of waiting) {
+    for (const [slot, followed] of devices) {
       if (steps === STEPS_PER_LOOK || this.#bytes >= BYTES_PER_LOOK) {
         const look = this.#slices.look(session, sent);
         if (look !== Slice.through) return look;
         steps = sent = this.#bytes = 0;
       }
-      waiting.delete(key);
+      devices.delete(slot);
       steps += 1;
       sent += this.#send(session, followed);
     }

@@ -162,6 +162,18 @@ export class MqttRoles implements Follower {
   }
 
   /** See `Follower`. */
+  holdRetained(devices: FollowedDevices): void {
+    const { subscriber } = this;
+    if (subscriber?.closing === false) this.#edge.deliverer.retained.hold(subscriber, devices);
+  }
+
+  /** See `Follower`. */
+  sendHeld(): void {
+    const { subscriber } = this;
+    if (subscriber?.closing === false) this.#edge.deliverer.retained.release(subscriber);
+  }
+
+  /** See `Follower`. */
   sendRetained(devices: FollowedDevices): void {
     const { subscriber } = this;
     if (subscriber?.closing === false) this.#edge.deliverer.retained.send(subscriber, devices);

@@ -299,9 +299,10 @@ export class MqttSession implements PacketSink, Greeter, PublishingClient, Reque
 
   /** Ends the connection, with a DISCONNECT in MQTT 5. */
   disconnect(reason: number, message: string, code: number): void {
-    if (this.hasEnded) return;
-    if (this.isOpen) sayWhy(this.host, this.#client, reason, message);
-    this.turnAway(message, code);
+    const { isOpen, hasEnded } = this;
+    this.#end(); // first: what finds no room may close the connection in turn
+    if (isOpen) sayWhy(this.host, this.#client, reason, message);
+    if (!hasEnded) this.host.end(code, message);
   }
 
   #protocolError(message: string): void {

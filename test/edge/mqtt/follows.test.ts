@@ -23,9 +23,14 @@ function start() {
   const asks: Ask[] = [];
   const terminated: string[] = [];
   const retained: number[][] = [];
+  const held: number[] = [];
   const answers: (readonly number[])[] = [];
   const follows = new MqttFollows({
     request: (ask) => asks.push(ask),
+    holdRetained: ({ cells }: FollowedDevices) => held.push(...cells),
+    sendHeld: () => {
+      if (held.length > 0) retained.push(held.splice(0));
+    },
     sendRetained: ({ cells }: FollowedDevices) => retained.push([...cells]),
     sendTerminated: (device) => terminated.push(device),
     wantsPresence: (device) => device === 'a',
@@ -34,6 +39,7 @@ function start() {
     asks,
     terminated,
     retained,
+    held,
     answers,
     follows,
     answer: (errors: readonly number[]) => answers.push(errors),
@@ -97,11 +103,12 @@ describe('a SUBSCRIBE', () => {
   });
 
   it('is answered when the last page of its filters has come; retained events come after that', () => {
-    const { answers, retained, follows, answer } = start();
+    const { answers, retained, held, follows, answer } = start();
     follows.subscribe([{ name: 'a.*', kinds: ALL, retained: Kind.message }], NOBODY, answer);
     follows.answered([], [], false);
     follows.page('a.*', [entry('a.1', 1)], true);
     expect([answers, retained]).toEqual([[], []]);
+    expect(held).toEqual([1, 5, 10, Kind.message]); // not all in one go at the end
     follows.page('a.*', [entry('a.2', 2)], false);
     expect(answers).toEqual([[0]]);
     expect(retained).toEqual([[1, 5, 10, Kind.message, 2, 5, 10, Kind.message]]);
