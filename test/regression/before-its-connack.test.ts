@@ -5,6 +5,7 @@
  */
 import { expect, it } from 'vitest';
 import { closes } from '../../src/codes.ts';
+import { RESTORED_PER_TURN } from '../../src/edge/mqtt/restoring.ts';
 import { Client } from '../edge/mqtt/mqtt-client.ts';
 import { OneThreadHub } from '../edge/one-thread-hub.ts';
 
@@ -23,10 +24,12 @@ async function speak(hub: OneThreadHub): Promise<void> {
   await hub.settle();
 }
 
-it.each([
+const losses: readonly [string, (client: Client) => void][] = [
   ['vanishes', (client: Client) => client.socket.end()],
   ['is closed', (client: Client) => client.socket.session.close(closes.overCapacity)],
-])(
+];
+
+it.each(losses)(
   'a client that %s before its CONNACK still has its filters when it is told that its session is present',
   async (_how, lose) => {
     const hub = new OneThreadHub({ historyBytes: 0 });
@@ -67,3 +70,29 @@ it('a client gets nothing of its session before its CONNACK, though its device h
   await hub.settle();
   expect(client.events()[0]).toBe('connack');
 });
+
+it.each(losses)(
+  'a client that %s while the many topic filters of its session are worked out leaves them as they were',
+  async (_how, lose) => {
+    const count = RESTORED_PER_TURN + 1;
+    const hub = new OneThreadHub({ historyBytes: 0, devices: 4 * count });
+    const first = await Client.in(hub, 's', { connect });
+    await first.subscribe(...Array.from({ length: count }, (_, i) => `devices/d${i}/message`));
+    first.socket.end();
+    await hub.settle();
+    const lost = await Client.open(hub);
+    lost.sayConnect('s', connect);
+    hub.turn(); // it has its id
+    expect(lost.said()).toEqual([]);
+    lose(lost);
+    for (let turn = 0; turn < 3; turn++) await hub.settle();
+    expect([...hub.edge.mqtt.all]).toEqual([]);
+    const client = await Client.open(hub);
+    client.sayConnect('s', connect);
+    for (let turn = 0; turn < 3; turn++) await hub.settle();
+    expect(client.said()).toMatchObject([{ cmd: 'connack', sessionPresent: true }]);
+    (await hub.peer('device', `d${count - 1}`)).say({ type: 'message', data: 1 });
+    await hub.settle();
+    expect(client.events()).toEqual([`devices/d${count - 1}/message 1`]);
+  },
+);

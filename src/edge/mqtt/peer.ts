@@ -4,7 +4,7 @@
  * through the same admission, limits and rules.
  */
 import { authorize, mayFollow } from '../../access/actor.ts';
-import type { Admitted, Refused } from '../../access/admission.ts';
+import type { Admitted } from '../../access/admission.ts';
 import { type CloseEntry, closes, errors } from '../../codes.ts';
 import { Counter } from '../../memory/counters.ts';
 import { SessionKind } from '../../records/requests.ts';
@@ -25,13 +25,16 @@ import {
 } from '../../wire/mqtt/host.ts';
 import { decodeKeptSession, unsettled } from '../../wire/mqtt/kept.ts';
 import { MqttSession } from '../../wire/mqtt/session.ts';
+import type { MqttSubscriptions } from '../../wire/mqtt/subscriptions.ts';
 import { Kind } from '../../wire/mqtt/templates.ts';
 import { adaptTo } from './adapt.ts';
+import { admitClient } from './admitting.ts';
 import { ClientConnection } from './client-connection.ts';
 import { MqttFollows } from './follows.ts';
 import { Interest } from './interest.ts';
 import type { MqttPeers, MqttPeersDeps } from './peers.ts';
-import { closeReasonOf, connectRefusalOf, countersOf, roleOf } from './refusals.ts';
+import { closeReasonOf, countersOf } from './refusals.ts';
+import { restoreInTurns } from './restoring.ts';
 import { type MqttRole, MqttRoles, type RolesClient } from './roles.ts';
 import type { MqttDeviceSession, MqttSubscriberSession } from './sessions.ts';
 import { Unanswered } from './unanswered.ts';
@@ -52,6 +55,7 @@ export class MqttPeer implements MqttHost, RolesClient {
   #joining: { readonly request: JoinRequest; readonly answer: (joined: Joined) => void } | undefined;
   #isRegistered = false;
   #kept: KeptSession | undefined;
+  #restored: MqttSubscriptions | undefined;
   /** Roles that the owner has not let in yet. */
   #awaited = 0;
   /** From the moment that the client has its id. */
@@ -156,10 +160,21 @@ export class MqttPeer implements MqttHost, RolesClient {
       return;
     }
     this.#kept = text === undefined ? undefined : decodeKeptSession(text);
+    const enter = (restored?: MqttSubscriptions): void => this.#enterRoles(restored);
+    const options = { layout: this.#deps.layout, actor: this.#admitted!.actor };
+    if (this.#kept === undefined || this.session.hasEnded) enter();
+    else restoreInTurns(this.#kept, options, enter);
+  }
+
+  /** Opens the roles that it starts with, unless it was closed meanwhile. */
+  #enterRoles(restored: MqttSubscriptions | undefined): void {
+    if (this.#joining === undefined) return;
+    const { request } = this.#joining;
+    this.#restored = restored;
     this.#awaited = 1;
     if (!this.session.hasEnded) {
-      this.#roles = new MqttRoles(this, this.#deps.edge, this.#admitted!, joining.request.version);
-      this.#roles.open(joining.request);
+      this.#roles = new MqttRoles(this, this.#deps.edge, this.#admitted!, request.version);
+      this.#roles.open(request);
     }
     this.welcomed();
   }
@@ -169,14 +184,15 @@ export class MqttPeer implements MqttHost, RolesClient {
     this.#awaited -= 1;
     if (this.#awaited > 0 || this.#resumes()) return;
     const joining = this.#joining;
-    this.#joining = undefined;
-    joining?.answer({ ok: true, kept: this.#kept });
+    const restored = this.#restored;
+    this.#joining = this.#restored = undefined;
+    joining?.answer({ ok: true, kept: this.#kept, restored });
   }
 
   /** @returns whether the client is about to be the subscriber that its session was */
   #resumes(): boolean {
-    const kept = this.#joining === undefined || this.session.hasEnded ? undefined : this.#kept;
-    return kept !== undefined && this.#peers.followsDevices(kept) && this.#roles!.resume(kept);
+    const isWanted = this.#joining !== undefined && this.#restored?.hasTargets === true;
+    return isWanted && !this.session.hasEnded && this.#roles!.resume(this.#kept!);
   }
 
   /** See `RolesClient`. */
@@ -228,25 +244,12 @@ export class MqttPeer implements MqttHost, RolesClient {
     this.#socket?.close(code, closeReasonOf(reason));
   }
 
-  admit({ clientId, token }: AdmitRequest, answer: (admission: AdmitAnswer) => void): void {
-    const id = clientId === '' ? undefined : clientId;
-    const { address } = this;
-    const decision = this.#deps.admission.admit({ address, token, id, role: undefined, isOpen: true });
-    const decide = (admitted: Admitted | Refused): void => answer(this.#admission(admitted, id));
-    if (decision instanceof Promise) void decision.then(decide);
-    else decide(decision);
-  }
-
-  #admission(decision: Admitted | Refused, id: string | undefined): AdmitAnswer {
-    if (decision.ok) {
-      const { actor } = decision;
-      this.#admitted = decision;
-      return { ok: true, id: actor.id, role: roleOf(actor), scope: actor.devices };
-    }
-    const { reason, status, message } = decision;
-    const { remoteAddress: address = '' } = this.#socket ?? {};
-    this.#deps.journal.refused({ role: undefined, reason, status, message, address, id });
-    return { ok: false, refusal: connectRefusalOf(decision), message };
+  admit(request: AdmitRequest, answer: (admission: AdmitAnswer) => void): void {
+    const { remoteAddress = '' } = this.#socket ?? {};
+    admitClient(this.#deps, request, { address: this.address, remoteAddress }, (admission, admitted) => {
+      this.#admitted = admitted;
+      answer(admission);
+    });
   }
 
   join(request: JoinRequest, answer: (joined: Joined) => void): void {

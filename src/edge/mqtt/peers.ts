@@ -5,7 +5,6 @@ import { LOOK_MS } from '../../limits.ts';
 import { Counter, type Counters } from '../../memory/counters.ts';
 import type { PresenceReader } from '../../presence/table.ts';
 import { NO_WILL } from '../../records/requests.ts';
-import { express } from '../../wire/mqtt/filters.ts';
 import type { KeptSession, MqttHost, PublishedWill } from '../../wire/mqtt/host.ts';
 import { decodeKeptSession, encodeKeptSession, unsettled } from '../../wire/mqtt/kept.ts';
 import type { MqttContext } from '../../wire/mqtt/session.ts';
@@ -174,13 +173,5 @@ export class MqttPeers {
   /** A bug was met while this peer's packets were handled: what is left of them cannot be told. */
   failed(peer: MqttPeer): void {
     peer.close(closes.overCapacity);
-  }
-
-  /** Whether a kept session follows any device. */
-  followsDevices({ subscriptions }: KeptSession): boolean {
-    return subscriptions.some(({ filter }) => {
-      const expressed = express(this.#deps.layout, filter);
-      return expressed.ok && expressed.targets.length > 0;
-    });
   }
 }

@@ -8,6 +8,7 @@
 import type { PeerRole } from '../../roles.ts';
 import type { Version } from './constants.ts';
 import type { ConnectRefusal } from './reasons.ts';
+import type { MqttSubscriptions } from './subscriptions.ts';
 
 /** The role in the client's token; undefined without authentication: it may act in any. */
 export type TokenRole = PeerRole | undefined;
@@ -129,7 +130,12 @@ export interface JoinRequest {
 }
 
 export type Joined =
-  | { readonly ok: true; readonly kept: KeptSession | undefined }
+  | {
+      readonly ok: true;
+      readonly kept: KeptSession | undefined;
+      /** What the topic filters of the kept session stand for; undefined: there is none, or the connection is over. */
+      readonly restored?: MqttSubscriptions | undefined;
+    }
   | { readonly ok: false; readonly refusal: ConnectRefusal; readonly message: string };
 
 export interface PublishedWill {

@@ -4,12 +4,12 @@
  */
 import type { Clock } from '../../clock.ts';
 import { closes } from '../../codes.ts';
-import { keptMsAfter, type MqttSettings, mayBeDevice } from './connecting.ts';
+import { keptMsAfter, type MqttSettings } from './connecting.ts';
 import { PacketType, Reason } from './constants.ts';
 import { pingresp } from './encode.ts';
 import { withIdentifiers } from './events.ts';
 import { Framer, framingFaults, type PacketSink } from './framer.ts';
-import { type Client, type Greeter, Handshake, NOBODY, scopeNameOf } from './handshake.ts';
+import { type Client, type Greeter, Handshake, type LetIn, NOBODY, scopeNameOf } from './handshake.ts';
 import type { KeptSession, MqttHost } from './host.ts';
 import { UNSETTLED, unsettled } from './kept.ts';
 import { CONNECT_MS_MAX } from './limits.ts';
@@ -237,16 +237,18 @@ export class MqttSession implements PacketSink, Greeter, PublishingClient, Reque
   }
 
   /** See `Greeter`. */
-  opened(client: Client, kept: KeptSession | undefined, connack: Uint8Array): void {
+  opened(client: Client, { kept, restored }: LetIn, connack: Uint8Array): void {
     this.#client = client;
     this.#keptMs = client.times.keptMs;
     this.#isDevice = client.isDevice;
-    this.#isJoined = true;
-    if (kept !== undefined) this.#restore(this.hasEnded ? unsettled(kept) : kept);
     if (this.hasEnded) {
-      this.#leaveWhenDecided();
+      this.#leave(() => (kept === undefined ? this.#kept() : unsettled(kept)));
       return;
     }
+    this.#isJoined = true;
+    this.#keptPacketIds = kept?.packetIds ?? [];
+    this.#subscriptions = restored?.count === 0 ? undefined : restored;
+    this.#isSubscriber = restored?.hasTargets === true;
     this.#state = State.open;
     this.now = this.#context.clock.now();
     this.#heardAt = this.now;
@@ -320,14 +322,6 @@ export class MqttSession implements PacketSink, Greeter, PublishingClient, Reque
     new Handshake(this.host, this.#context, this).start(bytes, head, start, end);
   }
 
-  #restore(kept: KeptSession): void {
-    this.#keptPacketIds = kept.packetIds;
-    if (kept.subscriptions.length === 0) return;
-    const { role, id } = this.#client;
-    this.subscriptions.restore(kept, this.layout, mayBeDevice(role) ? id : undefined);
-    this.#isSubscriber = this.subscriptions.hasTargets;
-  }
-
   #publisher(): Publishing {
     this.#publishing ??= new Publishing(this, this.#keptPacketIds);
     return this.#publishing;
@@ -384,8 +378,12 @@ export class MqttSession implements PacketSink, Greeter, PublishingClient, Reque
   #leaveWhenDecided(): void {
     if (!this.#isJoined || this.#publishing?.hasUndecided === true) return;
     this.#isJoined = false;
-    const kept = this.#keptMs > 0 ? this.#kept() : undefined;
-    this.host.leave({ isClean: this.#hasGoodbye, kept, keptMs: this.#keptMs });
+    this.#leave(() => this.#kept());
+  }
+
+  #leave(keep: () => KeptSession): void {
+    const keptMs = this.#keptMs;
+    this.host.leave({ isClean: this.#hasGoodbye, kept: keptMs > 0 ? keep() : undefined, keptMs });
   }
 
   #kept(): KeptSession {

@@ -4,7 +4,7 @@
  */
 import { isFilter } from '../../access/pattern.ts';
 import { express, type FilterMatch } from './filters.ts';
-import type { KeptSession, KeptSubscription } from './host.ts';
+import type { KeptSubscription } from './host.ts';
 import { TOPIC_FILTERS_BYTES_MAX, TOPIC_FILTERS_MAX } from './limits.ts';
 import { Kind } from './templates.ts';
 import type { TopicLayout } from './topics.ts';
@@ -176,18 +176,19 @@ export class MqttSubscriptions {
   }
 
   /**
-   * Restores a kept session. Topic filters that the layout no longer knows are dropped.
+   * Restores one of a kept session's. A topic filter that the layout does not know any more is dropped.
    * @param device whose interest the client may watch, undefined for none
    */
-  restore({ subscriptions, scope }: KeptSession, layout: TopicLayout, device: string | undefined): void {
-    this.scope = scope;
-    for (const { filter, identifier, noLocal } of subscriptions) {
-      const expressed = express(layout, filter);
-      if (!expressed.ok) continue;
-      const { targets, interestOf } = expressed;
-      const hasInterest = interestOf !== undefined && interestOf === device;
-      this.set({ filter, identifier, noLocal, targets, hasInterest });
-    }
+  restore(
+    { filter, identifier, noLocal }: KeptSubscription,
+    layout: TopicLayout,
+    device: string | undefined,
+  ): void {
+    const expressed = express(layout, filter);
+    if (!expressed.ok) return;
+    const { targets, interestOf } = expressed;
+    const hasInterest = interestOf !== undefined && interestOf === device;
+    this.set({ filter, identifier, noLocal, targets, hasInterest });
   }
 
   kept(): KeptSubscription[] {

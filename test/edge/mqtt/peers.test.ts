@@ -80,19 +80,3 @@ describe('the connections of MQTT', () => {
     expect(connack).toMatchObject({ sessionPresent: false, reasonCode: 0 });
   });
 });
-
-describe('a kept session', () => {
-  const kept = (...filters: string[]) => ({
-    subscriptions: filters.map((filter) => ({ filter, identifier: 0, noLocal: false })),
-    packetIds: [],
-    scope: '',
-  });
-
-  it('follows devices where one of its topic filters does', () => {
-    const { mqtt } = new OneThreadHub().edge;
-    expect(mqtt.followsDevices(kept())).toBe(false);
-    expect(mqtt.followsDevices(kept('devices/dev/interest'))).toBe(false);
-    expect(mqtt.followsDevices(kept('elsewhere'))).toBe(false);
-    expect(mqtt.followsDevices(kept('elsewhere', 'devices/dev/interest', 'devices/+/message'))).toBe(true);
-  });
-});
