@@ -1,7 +1,8 @@
 /**
  * MQTT clients until their CONNACK. One that vanished before it used to shift the end of its session, but not that of its
- * subscriptions: later it was told that its session is present, and its filters were gone. And events of a session used
- * to come before CONNACK, where the client was let in as a subscriber before it was as a device.
+ * subscriptions: later it was told that its session is present, and its filters were gone. One that was kicked used to
+ * keep its session. And events of a session used to come before CONNACK, where the client was let in as a subscriber before
+ * it was as a device.
  */
 import { expect, it } from 'vitest';
 import { closes } from '../../src/codes.ts';
@@ -96,3 +97,15 @@ it.each(losses)(
     expect(client.events()).toEqual([`devices/d${count - 1}/message 1`]);
   },
 );
+
+it('a client that an operator kicks before its CONNACK finds no session when it is back', async () => {
+  const hub = new OneThreadHub({ historyBytes: 0 });
+  await leaveSession(hub, 's');
+  const kicked = await Client.open(hub);
+  kicked.sayConnect('s', connect);
+  hub.turn(); // it has its id
+  kicked.socket.session.close(closes.kicked);
+  await hub.settle();
+  const { connack } = await Client.connect(hub, 's', { connect });
+  expect(connack).toMatchObject({ reasonCode: 0, sessionPresent: false });
+});

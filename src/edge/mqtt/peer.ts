@@ -33,7 +33,7 @@ import { ClientConnection } from './client-connection.ts';
 import { MqttFollows } from './follows.ts';
 import { Interest } from './interest.ts';
 import type { MqttPeers, MqttPeersDeps } from './peers.ts';
-import { closeReasonOf, countersOf } from './refusals.ts';
+import { closeReasonOf, closeRefusalOf, countersOf } from './refusals.ts';
 import { restoreInTurns } from './restoring.ts';
 import { type MqttRole, MqttRoles, type RolesClient } from './roles.ts';
 import type { MqttDeviceSession, MqttSubscriberSession } from './sessions.ts';
@@ -142,8 +142,8 @@ export class MqttPeer implements MqttHost, RolesClient {
       return;
     }
     this.#joining = undefined;
-    const refusal = code === closes.overCapacity.code ? 'quota' : 'unavailable';
-    joining.answer({ ok: false, refusal, message: reason });
+    this.#closeCode ??= code;
+    joining.answer({ ok: false, refusal: closeRefusalOf(code), message: reason });
     const keptMs = this.#deps.edge.settings.subscriberRemoveAfterMs;
     this.#left = { isClean: false, kept: this.#kept && unsettled(this.#kept), keptMs };
     this.#finish();
