@@ -10,7 +10,12 @@ import { suback, unsuback } from './encode.ts';
 import { type Expressed, express } from './filters.ts';
 import { type Client, scopeNameOf } from './handshake.ts';
 import type { FollowedName, MqttHost } from './host.ts';
-import { REQUEST_FILTERS_MAX, WAITING_FILTER_BYTES_MAX, WAITING_REQUESTS_MAX } from './limits.ts';
+import {
+  REQUEST_FILTERS_MAX,
+  WAITING_FILTER_BYTES_MAX,
+  WAITING_FILTERS_MAX,
+  WAITING_REQUESTS_MAX,
+} from './limits.ts';
 import { type OwnInterest, StateNow } from './own-interest.ts';
 import type { FilterOptions, Subscribe, Unsubscribe } from './packets.ts';
 import { filterReasonOf } from './reasons.ts';
@@ -50,6 +55,7 @@ const TOO_MANY = 'too many requests wait for an answer';
 export class MqttRequests {
   readonly #peer: Requester;
   readonly #waiting: Request[] = [];
+  #waitingFilters = 0;
   #waitingBytes = 0;
   /** Ids and prefixes whose follows the hub has ended, and that are to be followed anew before the next request. */
   #ended: string[] = [];
@@ -66,15 +72,18 @@ export class MqttRequests {
   /** Queues a request, or refuses it if the client is over its rate or has too many waiting. */
   add(request: Request): void {
     const bytes = filtersOf(request).reduce((sum, filter) => sum + filter.length, 0);
-    const isAffordable = this.#peer.host.charge(1 + request.filters.length * CHARGE_PER_FILTER);
+    const isAffordable = this.#peer.host.charge(1 + countOf(request) * CHARGE_PER_FILTER);
     const hasRoom =
-      this.#waiting.length < WAITING_REQUESTS_MAX && this.#waitingBytes + bytes <= WAITING_FILTER_BYTES_MAX;
+      this.#waiting.length < WAITING_REQUESTS_MAX &&
+      this.#waitingFilters + request.filters.length <= WAITING_FILTERS_MAX &&
+      this.#waitingBytes + bytes <= WAITING_FILTER_BYTES_MAX;
     // UNSUBACK of 3.1.1 cannot refuse, so the request is charged and carried out.
     const mustTake = !isSubscribe(request) && this.#peer.client.version === 4;
     if (!isAffordable && !mustTake) {
       this.#refuse(request, OVER_RATE);
     } else if (hasRoom || !this.#isBusy) {
       this.#waiting.push(request);
+      this.#waitingFilters += request.filters.length;
       this.#waitingBytes += bytes;
       this.#next();
     } else if (mustTake) {
@@ -125,7 +134,7 @@ export class MqttRequests {
   #refuse(request: Request, message: string): void {
     // UNSUBACK has no code for an exceeded quota.
     const reason = isSubscribe(request) ? Reason.quotaExceeded : Reason.implementationSpecific;
-    const codes = request.filters.map(() => this.#code(reason));
+    const codes = Array.from({ length: countOf(request) }, () => this.#code(reason));
     this.#answer(request, codes, message);
   }
 
@@ -173,6 +182,7 @@ export class MqttRequests {
       filters += request.filters.length;
       if (!isKind(request) || (taken.length > 0 && filters > REQUEST_FILTERS_MAX)) break;
       taken.push(request);
+      this.#waitingFilters -= request.filters.length;
       for (const filter of filtersOf(request)) this.#waitingBytes -= filter.length;
     }
     this.#waiting.splice(0, taken.length);
@@ -218,9 +228,7 @@ export class MqttRequests {
 
   /** @param coming those that are asked for before it and are new; its own are added */
   #wantAll({ filters, identifier }: Subscribe, coming: MqttSubscriptions): Wanted[] {
-    return filters.map(({ filter, options }, index) => {
-      if (index >= REQUEST_FILTERS_MAX)
-        return refused(filter, Reason.quotaExceeded, `more than ${REQUEST_FILTERS_MAX} topic filters`);
+    return filters.map(({ filter, options }) => {
       const wanted = this.#want(filter, options, identifier, coming);
       const isNew = wanted.subscription !== undefined && !this.#peer.subscriptions.has(filter);
       if (isNew) coming.set(wanted.subscription);
@@ -283,6 +291,8 @@ export class MqttRequests {
       if (refusal !== 0 && message === '') message = one.message;
       return refusal === 0 ? 0 : this.#code(refusal);
     });
+    if (request.further > 0 && message === '') message = `more than ${REQUEST_FILTERS_MAX} topic filters`;
+    for (let n = 0; n < request.further; n++) codes.push(this.#code(Reason.quotaExceeded));
     this.#answer(request, codes, message);
   }
 
@@ -326,6 +336,11 @@ export class MqttRequests {
 
 function refused(filter: string, refusal: number, message: string): Wanted {
   return { filter, refusal, message, subscription: undefined };
+}
+
+/** Of its topic filters, those that are refused unseen among them. */
+function countOf(request: Request): number {
+  return request.filters.length + (isSubscribe(request) ? request.further : 0);
 }
 
 function filtersOf(request: Request): readonly string[] {

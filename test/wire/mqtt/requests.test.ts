@@ -221,6 +221,29 @@ describe('a burst of requests', () => {
     expect(peer.host.follows[0]).toHaveLength(1000);
   });
 
+  it('may have any number of topic filters, of which no more than a thousand are kept and all are paid for', () => {
+    const peer = connected();
+    const before = peer.host.charged;
+    // 20,000 topic filters of three bytes: empty, with QoS 0
+    const packet = Buffer.alloc(1 + 3 + 2 + 1 + 60_000);
+    packet.set([0x82, 0xe3, 0xd4, 0x03, 0, 1, 0]);
+    const granted = grantedOf(peer.sendBytes(packet));
+    expect([granted.length, granted[999], granted[1000], granted.at(-1)]).toEqual([20_000, 0x8f, 0x97, 0x97]);
+    expect(peer.host.charged - before).toBeCloseTo(401);
+  });
+
+  it('is refused when too many topic filters wait, however short', () => {
+    const peer = connected();
+    peer.host.answersRequests = false;
+    peer.subscribe('devices/#');
+    const filters = Array.from({ length: 1000 }, () => ({ topic: 'a' }));
+    const answers = [2, 3, 4, 5, 6].map((id) => subscribe(peer, filters, id).length);
+    expect(answers).toEqual([0, 0, 0, 0, 1]);
+    while (peer.host.later.length > 0) peer.host.later.shift()?.();
+    expect(peer.said()).toHaveLength(5);
+    expect(grantedOf(subscribe(peer, filters, 7))).toHaveLength(1000);
+  });
+
   it('cannot exceed ten thousand topic filters or 256 KiB of them per session', () => {
     const peer = connected();
     const granted: number[] = [];
