@@ -24,15 +24,16 @@ export interface MqttPeersDeps {
   readonly layout: TopicLayout;
 }
 
+/** Clients looked at in one go: a millisecond. Of more, each is looked at in turn, and learns later that it is listened to. */
+export const INTEREST_LOOKS_MAX = 2048;
+
 export class MqttPeers {
   readonly tickMs = 1000;
   readonly context: MqttContext;
   /** Looks at those who want to know whether anybody listens to them, and are no devices yet. */
   readonly interestWatch = {
     tickMs: LOOK_MS,
-    tick: (): void => {
-      for (const peer of this.#watching) peer.lookAtInterest();
-    },
+    tick: (): void => this.#lookAtInterest(),
   };
   readonly #deps: MqttPeersDeps;
   /** From their connection on until they have left the hub. */
@@ -103,6 +104,21 @@ export class MqttPeers {
     this.#all.delete(peer);
     this.#byNumber.delete(peer.number);
     this.#watching.delete(peer);
+  }
+
+  /** Whose turn it is comes first. */
+  #lookAtInterest(): void {
+    const isAll = this.#watching.size <= INTEREST_LOOKS_MAX;
+    let left = INTEREST_LOOKS_MAX;
+    for (const peer of this.#watching) {
+      if (left === 0) return;
+      left -= 1;
+      if (!isAll) {
+        this.#watching.delete(peer);
+        this.#watching.add(peer);
+      }
+      peer.lookAtInterest();
+    }
   }
 
   watchInterest(peer: MqttPeer, wanted: boolean): void {
