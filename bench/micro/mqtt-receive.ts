@@ -64,7 +64,9 @@ class Nobody implements MqttHost {
   }
   becomeDevice(): void {}
   becomeSubscriber(): void {}
-  deliverOneByOne(): void {}
+  deliverOneByOne(done: () => void): void {
+    done();
+  }
   coversDevice(): boolean {
     return false;
   }

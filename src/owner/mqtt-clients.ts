@@ -29,6 +29,8 @@ interface Client {
 
 /** Time between two looks for what is kept no longer, ms. */
 const SWEEP_MS = 1000;
+/** Sessions looked at in one go: a fraction of a millisecond. There may be hundreds of thousands. */
+export const SWEPT_PER_TICK = 1024;
 /** About what an entry takes beside its text. */
 const ENTRY_BYTES = 200;
 
@@ -41,6 +43,8 @@ export class MqttClients {
   readonly #kept = new Map<string, KeptClient>();
   #keptBytes = 0;
   #sweepAtMs = 0;
+  /** Of the look under way. */
+  #sweep: Iterator<[string, KeptClient]> | undefined;
   /** Those that wait until every edge has said whom it holds; undefined: none has to. */
   #newcomers: Register[] | undefined;
 
@@ -119,11 +123,20 @@ export class MqttClients {
     if (this.#release(id) !== undefined) this.#deps.notes.forget(id);
   }
 
-  /** Lets go of what is kept no longer. Often. */
+  /** Lets go of what is kept no longer, a few at a time. Often. */
   tick(now: number): void {
-    if (this.#kept.size === 0 || now < this.#sweepAtMs) return;
-    this.#sweepAtMs = now + SWEEP_MS;
-    for (const [id, { untilMs }] of this.#kept) if (untilMs <= now) this.forget(id);
+    if (this.#sweep === undefined && (this.#kept.size === 0 || now < this.#sweepAtMs)) return;
+    this.#sweep ??= this.#kept.entries();
+    for (let looked = 0; looked < SWEPT_PER_TICK; looked++) {
+      const { value, done } = this.#sweep.next();
+      if (done) {
+        this.#sweep = undefined;
+        this.#sweepAtMs = now + SWEEP_MS;
+        return;
+      }
+      const [id, { untilMs }] = value;
+      if (untilMs <= now) this.forget(id);
+    }
   }
 
   #admit(register: Register): void {

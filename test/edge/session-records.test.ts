@@ -3,6 +3,7 @@ import { closes } from '../../src/codes.ts';
 import type { GatewayDevice } from '../../src/edge/publish/gateway-device.ts';
 import { EntryWriter, Notice } from '../../src/records/replies.ts';
 import { KEEP_AS_SET, SessionKind } from '../../src/records/requests.ts';
+import { encodeKeptSession, UNSETTLED } from '../../src/wire/mqtt/kept.ts';
 import { FakeThread, type SubscriberOptions } from './deliver/fake-thread.ts';
 import { type FakeDevice, openDevice, openGateway, welcome } from './edge-harness.ts';
 
@@ -345,15 +346,20 @@ describe('another owner', () => {
 });
 
 describe('an MQTT client that has gone when it gets its id', () => {
+  const session = { subscriptions: [], packetIds: [7] };
+
   it.each([
-    ['gives back what was kept for it', '{}', 300_000],
-    ['leaves nothing where nothing was kept', undefined, 0],
-  ])('%s', (_what, kept, keepMs) => {
+    [
+      'gives back what was kept for it, as of a session whose rows may have ended',
+      encodeKeptSession({ ...session, scope: 's' }),
+      encodeKeptSession({ ...session, scope: UNSETTLED }),
+      300_000,
+    ],
+    ['leaves nothing where nothing was kept', undefined, '', 0],
+  ])('%s', (_what, given, kept, keepMs) => {
     const thread = new FakeThread();
-    say(thread, (link) => link.registered(77, kept));
-    expect(thread.owner.take()).toEqual([
-      { record: 'deregister', session: 77, id: '', kept: kept ?? '', keepMs },
-    ]);
+    say(thread, (link) => link.registered(77, given));
+    expect(thread.owner.take()).toEqual([{ record: 'deregister', session: 77, id: '', kept, keepMs }]);
   });
 });
 

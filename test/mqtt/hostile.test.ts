@@ -249,6 +249,34 @@ describe('a hub with hostile peers', () => {
     }
   });
 
+  it('lets a client unsubscribe from thousands of devices in one packet, however much there is to say of them', async () => {
+    const check = await bystanders();
+    const count = 2400;
+    const status = '\u6f22'.repeat(64);
+    const gateway = new WebSocket(`ws://127.0.0.1:${hub.devicePort}/v1/gateway?id=wordy`);
+    onTestFinished(() => gateway.terminate());
+    const acks: unknown[] = [];
+    gateway.on('message', (frame) => acks.push(JSON.parse(String(frame))));
+    await once(gateway, 'open');
+    for (let i = 0; i < count; i++)
+      gateway.send(
+        JSON.stringify({ device: `w${i}`, type: 'status', status, ...(i === count - 1 && { id: 1 }) }),
+      );
+    await eventually('all have a status', () => JSON.stringify(acks).includes('"ack"'));
+    const peer = await tcpPeer(hub, 5);
+    peer.write(connectOf('forgetful', 5));
+    const filters = Array.from({ length: count }, (_, i) => `devices/w${i}/#`);
+    for (let at = 0; at < count; at += 800) {
+      const subscriptions = filters.slice(at, at + 800).map((topic) => ({ topic, qos: 0 as const }));
+      peer.write(encode({ cmd: 'subscribe', messageId: at + 1, subscriptions }, 5));
+    }
+    peer.write(encode({ cmd: 'unsubscribe', messageId: 9, unsubscriptions: filters }, 5));
+    const unsuback = await eventually('UNSUBACK', () => peer.packets.find(({ cmd }) => cmd === 'unsuback'));
+    expect(new Set((unsuback as unknown as { granted: number[] }).granted)).toEqual(new Set([0]));
+    expect(peer.hasEnded()).toBe(false);
+    await check();
+  });
+
   it('ends a WebSocket that sends text', async () => {
     const check = await bystanders();
     const peer = await webSocketPeer(hub, 4);

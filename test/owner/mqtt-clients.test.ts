@@ -3,7 +3,7 @@ import { createDoorbell, Ringer } from '../../src/memory/doorbell.ts';
 import { createRing, RingConsumer, RingProducer } from '../../src/memory/ring.ts';
 import { EdgeLink } from '../../src/owner/edge-link.ts';
 import { EstateNotes } from '../../src/owner/estate-notes.ts';
-import { MqttClients } from '../../src/owner/mqtt-clients.ts';
+import { MqttClients, SWEPT_PER_TICK } from '../../src/owner/mqtt-clients.ts';
 import { applyToEstate, createEstate, type Estate } from '../../src/records/estate.ts';
 import { FromOwnerRecord, readClosed, readRegistered } from '../../src/records/replies.ts';
 import { FakeClock } from '../support/fake-clock.ts';
@@ -218,6 +218,26 @@ describe('MQTT clients of one id', () => {
     clock.nowMs += 1000;
     register(THIRD, { clean: true });
     expect([told().at(-1), dropped]).toEqual([`in ${THIRD}`, []]);
+  });
+
+  it('looks at a bounded number of sessions at a time', () => {
+    const count = 2 * SWEPT_PER_TICK + 1;
+    for (let i = 0; i < count; i++) {
+      const session = (i + 1) * 64;
+      clients.register({ session, id: `client-${i}`, clean: false, again: false });
+      clients.deregister({ session, id: `client-${i}`, keepMs: i === 0 ? 5000 : 1000, kept: 'kept' });
+      told();
+    }
+    clock.nowMs += 1000;
+    const left: number[] = [];
+    for (let n = 0; n < 4; n++) {
+      clients.tick(clock.now());
+      left.push(clients.keptCount);
+    }
+    expect(left).toEqual([count - SWEPT_PER_TICK + 1, 2, 1, 1]);
+    clock.nowMs += 4000;
+    clients.tick(clock.now());
+    expect(clients.keptCount).toBe(0);
   });
 
   it('counts each session that is kept once, however often it is', () => {

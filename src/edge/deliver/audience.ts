@@ -14,6 +14,9 @@ export const SHARD_SOCKETS_MAX = 256;
 export const NO_SHARD = -1;
 export const SLOW = -2;
 
+/** What is added to the shard of a session that is sent to by itself, and is in no topic of the transport either. */
+export const BY_ITSELF = 2 ** 20;
+
 interface Shard {
   readonly name: string;
   count: number;

@@ -20,6 +20,7 @@ import { NO_SHARD } from './audience.ts';
 import type { PublishFrame } from './batch.ts';
 import { EventEncoder } from './event-encoder.ts';
 import { Leavers } from './leavers.ts';
+import { Movers } from './movers.ts';
 import { Paces } from './paces.ts';
 import { Removals } from './removals.ts';
 import { Replays } from './replays.ts';
@@ -61,6 +62,12 @@ export class Deliverer {
   readonly #rounds: Rounds;
   readonly #leavers = new Leavers({
     leave: (session, device, open) => this.#topics.leave(session, device, open),
+  });
+  readonly #movers = new Movers({
+    move: (session, devicesMax) => {
+      if (!this.#rounds.isBetween) this.finish(); // a session changes its place between rounds only
+      return this.#topics.takeOutOfTransport(session, devicesMax);
+    },
   });
   /** Transports with subscribers of the hub's own protocol. */
   readonly #endpoints: Endpoint[] = [];
@@ -283,10 +290,13 @@ export class Deliverer {
     this.#topics.setVip(session, vip);
   }
 
-  /** From here on the session gets its events directly, not through a topic. */
-  deliverOneByOne(session: SubscriberSession): void {
-    this.finish(); // a session may change its place only between rounds
-    this.#topics.setBatched(session);
+  /**
+   * From here on the session gets each event by itself, not through a topic of the transport.
+   * @param done called when it has left those of all its devices; not if the connection ends before
+   */
+  deliverOneByOne(session: SubscriberSession, done: () => void): void {
+    session.batched = true;
+    this.#movers.add(session, done);
   }
 
   /** Until `endResync` a new owner says who gets what. */
@@ -318,6 +328,7 @@ export class Deliverer {
     this.replays.forget(session);
     this.retained.forget(session);
     this.removals.forget(session);
+    this.#movers.forget(session);
     this.#leavers.add(session, true);
     this.sendQueues.forget(session);
   }

@@ -30,8 +30,6 @@ export interface RetainedDeps extends SlicesDeps {
 const KEPT_TYPES = Kind.message | Kind.status;
 /** Of one device: its slot, the slot's generation, its seq when it was followed, kinds. */
 const CELLS = 4;
-/** Sets of the kinds that anything is retained of: bits of `Kind` below this. */
-const KINDS = 16;
 const STATE_EVENT_BYTES = EventField.body + 128;
 
 /** Other nodes report states without reasons; these are the only reasons that a state can have. */
@@ -51,15 +49,21 @@ export class FollowedDevices {
 interface Followed {
   readonly slot: number;
   readonly generation: number;
-  readonly seq: number;
-  readonly kinds: number;
+  kinds: number;
+  /** Of the device when it was followed for the kind. */
+  messageSeq: number;
+  statusSeq: number;
 }
 
 /**
- * For one session, by device and kinds: a repeated request replaces the unsent earlier one. So no more waits than there
- * are devices, however often a peer subscribes without reading.
+ * Of one session, by device: what is asked for before the rest was sent goes with that. So no more waits than there are
+ * devices, however often, and in however many ways, a peer subscribes and reads nothing.
  */
-type Waiting = Map<number, Followed>;
+interface Waiting {
+  readonly devices: Map<number, Followed>;
+  /** What is to go out first is still to come. */
+  isHeld: boolean;
+}
 
 export class Retained {
   readonly #deps: RetainedDeps;
@@ -74,21 +78,41 @@ export class Retained {
     this.#slices = new Slices(deps, (session) => this.#slice(session));
   }
 
-  /** Sends the retained messages of these newly followed devices; call it after the SUBACK was sent. */
-  send(session: SubscriberSession, devices: FollowedDevices): void {
-    const waiting: Waiting = this.#bySession.get(session) ?? new Map();
-    this.#bySession.set(session, waiting);
-    const { cells } = devices;
-    for (let at = 0; at < cells.length; at += CELLS) {
-      const [slot, kinds] = [cells[at]!, cells[at + 3]!];
-      waiting.set(keyOf(slot, kinds), { slot, generation: cells[at + 1]!, seq: cells[at + 2]!, kinds });
-    }
+  /** These devices have just been followed: what they have is sent with the next `release`, as is all that waits. */
+  hold(session: SubscriberSession, devices: FollowedDevices): void {
+    this.#add(session, devices).isHeld = true;
+  }
+
+  /** The SUBACK of what is held has gone out. */
+  release(session: SubscriberSession): void {
+    const waiting = this.#bySession.get(session);
+    if (waiting === undefined) return;
+    waiting.isHeld = false;
     this.run(session);
   }
 
-  /** Number of entries that wait until the peer has read: one for each device and set of kinds. */
+  /** Sends what these devices have. */
+  send(session: SubscriberSession, devices: FollowedDevices): void {
+    this.#add(session, devices);
+    this.run(session);
+  }
+
+  #add(session: SubscriberSession, { cells }: FollowedDevices): Waiting {
+    const waiting = this.#bySession.get(session) ?? { devices: new Map(), isHeld: false };
+    this.#bySession.set(session, waiting);
+    for (let at = 0; at < cells.length; at += CELLS) {
+      const [slot, generation] = [cells[at]!, cells[at + 1]!];
+      const [seq, kinds] = [cells[at + 2]!, cells[at + 3]!];
+      const before = waiting.devices.get(slot);
+      if (before?.generation === generation) addTo(before, seq, kinds);
+      else waiting.devices.set(slot, { slot, generation, kinds, messageSeq: seq, statusSeq: seq });
+    }
+    return waiting;
+  }
+
+  /** Devices of which something waits until the session's peer has read. */
   waitingFor(session: SubscriberSession): number {
-    return this.#bySession.get(session)?.size ?? 0;
+    return this.#bySession.get(session)?.devices.size ?? 0;
   }
 
   /** An operator has terminated the device, so the table no longer has its state. */
@@ -99,9 +123,7 @@ export class Retained {
 
   /** The session does not get the device's events any more. */
   detach(session: SubscriberSession, device: number): void {
-    const waiting = this.#bySession.get(session);
-    if (waiting === undefined) return;
-    for (let kinds = 0; kinds < KINDS; kinds++) waiting.delete(keyOf(device, kinds));
+    this.#bySession.get(session)?.devices.delete(device);
   }
 
   /** The session is over. */
@@ -123,26 +145,26 @@ export class Retained {
 
   #slice(session: SubscriberSession): Slice {
     const waiting = this.#bySession.get(session);
-    if (waiting === undefined) return Slice.through;
+    if (waiting === undefined || waiting.isHeld) return Slice.through;
     let end: Slice = Slice.through;
     session.cork(() => {
-      end = this.#advance(session, waiting);
+      end = this.#advance(session, waiting.devices);
     });
     // Stryker disable next-line ConditionalExpression: what was sent is as nothing, but would stay
-    if (waiting.size === 0) this.#bySession.delete(session);
+    if (waiting.devices.size === 0) this.#bySession.delete(session);
     return end;
   }
 
-  #advance(session: SubscriberSession, waiting: Waiting): Slice {
+  #advance(session: SubscriberSession, devices: Map<number, Followed>): Slice {
     let steps = STEPS_PER_LOOK; // it is to ask first
     let sent = 0;
-    for (const [key, followed] of waiting) {
+    for (const [slot, followed] of devices) {
       if (steps === STEPS_PER_LOOK || this.#bytes >= BYTES_PER_LOOK) {
         const look = this.#slices.look(session, sent);
         if (look !== Slice.through) return look;
         steps = sent = this.#bytes = 0;
       }
-      waiting.delete(key);
+      devices.delete(slot);
       steps += 1;
       sent += this.#send(session, followed);
     }
@@ -151,27 +173,44 @@ export class Retained {
   }
 
   /** @returns the events sent */
-  #send(session: SubscriberSession, { slot, generation, seq, kinds }: Followed): number {
-    const { reader, namesOf, presence } = this.#deps;
+  #send(session: SubscriberSession, followed: Followed): number {
+    const { namesOf, presence } = this.#deps;
+    const { slot, generation, kinds, messageSeq, statusSeq } = followed;
     const { rows } = presence.devices;
     if (Atomics.load(rows.generation, slot) !== generation) return 0;
-    const names = namesOf(session, slot);
     let sent = 0;
-    // Stryker disable next-line ConditionalExpression: of no type nothing is found
-    if ((kinds & KEPT_TYPES) !== 0) {
-      const replay = reader.lastUnlessNewer({ slot, generation, seq }, kinds & KEPT_TYPES);
-      for (let step = replay.next(); step !== Step.End; step = replay.next()) {
-        if (step !== Step.Event) continue;
-        this.#encode(session, replay.views, names);
-        sent += 1;
-      }
+    if (messageSeq === statusSeq) sent += this.#sendKept(session, followed, messageSeq, KEPT_TYPES);
+    else {
+      sent += this.#sendKept(session, followed, messageSeq, Kind.message);
+      sent += this.#sendKept(session, followed, statusSeq, Kind.status);
     }
     if ((kinds & Kind.presence) === 0 || rows.known[slot] === 0) return sent;
     const state = deviceStateNames[Atomics.load(rows.deviceState, slot) as DeviceState];
     const reason = stateReasonNames[Atomics.load(rows.stateReason, slot)] ?? impliedReasons[state];
     this.#writeState(slot, state, reason);
-    this.#encode(session, this.#stateEvent, names);
+    this.#encode(session, this.#stateEvent, namesOf(session, slot));
     return sent + 1;
+  }
+
+  /** @param types of these, those that are wanted @returns the events sent */
+  #sendKept(
+    session: SubscriberSession,
+    { slot, generation, kinds }: Followed,
+    seq: number,
+    types: number,
+  ): number {
+    // Stryker disable next-line ConditionalExpression: of no type nothing is found
+    if ((kinds & types) === 0) return 0;
+    const { reader, namesOf } = this.#deps;
+    const names = namesOf(session, slot);
+    const replay = reader.lastUnlessNewer({ slot, generation, seq }, kinds & types);
+    let sent = 0;
+    for (let step = replay.next(); step !== Step.End; step = replay.next()) {
+      if (step !== Step.Event) continue;
+      this.#encode(session, replay.views, names);
+      sent += 1;
+    }
+    return sent;
   }
 
   #encode(
@@ -205,6 +244,8 @@ export class Retained {
   }
 }
 
-function keyOf(slot: number, kinds: number): number {
-  return slot * KINDS + (kinds % KINDS);
+function addTo(followed: Followed, seq: number, kinds: number): void {
+  followed.kinds |= kinds;
+  if ((kinds & Kind.message) !== 0) followed.messageSeq = seq;
+  if ((kinds & Kind.status) !== 0) followed.statusSeq = seq;
 }

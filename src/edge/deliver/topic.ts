@@ -2,7 +2,7 @@
 import { type Encoding, encodings } from '../../wire/encodings.ts';
 import type { DeviceNames } from '../../wire/event-frames.ts';
 import { ALL_TYPES } from '../../wire/events.ts';
-import { Audience } from './audience.ts';
+import { Audience, BY_ITSELF } from './audience.ts';
 import { BatchedAudience } from './batched-audience.ts';
 import { Missed } from './missed.ts';
 import { NOTHING_TAKEN, PacedAudience, type Taken } from './paced-audience.ts';
@@ -73,7 +73,7 @@ export class Topic {
       this.batched ??= new BatchedAudience();
       const shard = this.batched.add(session);
       this.shardCount = Math.max(this.shardCount, shard + 1);
-      return shard;
+      return BY_ITSELF + shard;
     }
     const audience = this.#audienceOf(session.encoding);
     const shard = audience.add();
@@ -83,8 +83,9 @@ export class Topic {
   }
 
   /**
-   * @param open whether the socket is still open; a closed one has left its topics by itself
-   * @param comesBack it continues to follow the device in another way
+   * @param shard as `add` gave it, since when the session may have become one that is sent to by itself
+   * @param open whether the socket still is; a closed one has left its topics by itself
+   * @param comesBack it goes on following the device, in another way
    */
   remove(session: SubscriberSession, shard: number, open: boolean, comesBack = false): void {
     if (session.every > 0) {
@@ -97,8 +98,8 @@ export class Topic {
       this.vips = left.length > 0 ? left : NO_VIPS;
       return;
     }
-    if (session.batched) {
-      this.batched!.remove(session, shard);
+    if (shard >= BY_ITSELF) {
+      this.batched!.remove(session, shard - BY_ITSELF);
       return;
     }
     const audience = this.#audienceOf(session.encoding);

@@ -4,7 +4,7 @@ import { encodings } from '../../wire/encodings.ts';
 import { DeviceNames } from '../../wire/event-frames.ts';
 import { ALL_TYPES } from '../../wire/events.ts';
 import type { TopicLayout } from '../../wire/mqtt/topics.ts';
-import { NO_SHARD, SLOW } from './audience.ts';
+import { BY_ITSELF, NO_SHARD, SLOW } from './audience.ts';
 import type { PublishFrame } from './batch.ts';
 import { NOTHING_TAKEN, type Taken } from './paced-audience.ts';
 import type { Paces } from './paces.ts';
@@ -155,11 +155,22 @@ export class Topics {
     this.#slow.vipChanged(session);
   }
 
-  /** From here on the session gets its events directly. */
-  setBatched(session: SubscriberSession): void {
-    this.#move(session, () => {
-      session.batched = true;
-    });
+  /**
+   * The session, which gets each event by itself from here on, leaves the transport's topics. Between rounds only; not for
+   * one at a pace, which is in none.
+   * @param devicesMax at most so many devices @returns the devices done; fewer than `devicesMax` when none is left
+   */
+  takeOutOfTransport(session: SubscriberSession, devicesMax: number): number {
+    if (session.vip) return 0; // it is in none
+    const devices = session.someDevices(devicesMax, (shard) => shard >= 0 && shard < BY_ITSELF);
+    for (const device of devices) this.#moveIn(this.#topicOf(session, device)!, session, device);
+    return devices.length;
+  }
+
+  #moveIn(topic: Topic, session: SubscriberSession, device: number): void {
+    topic.remove(session, session.shardOf(device), true);
+    session.removeDevice(device, true);
+    session.addDevice(device, topic.add(session));
   }
 
   /** The session stays in its topics, in another way. */

@@ -1,9 +1,10 @@
 /**
- * What an MQTT client asks to follow, in the hub's requests: one for each set of event types, one after the other. A
- * SUBSCRIBE is answered when the last page of its filters has come; then retained events are sent.
+ * What an MQTT client asks to follow, in the hub's requests: one for each set of event types and each thousand names, one
+ * after the other. A SUBSCRIBE is answered when the last page of its filters has come; then retained events are sent.
  */
 import { splitNames } from '../../access/pattern.ts';
 import { errors } from '../../codes.ts';
+import { SUBSCRIBE_DEVICES_MAX } from '../../limits.ts';
 import type { Entry, RefusedDevice } from '../../records/replies.ts';
 import { ALL_TYPES } from '../../wire/events.ts';
 import { refusals } from '../../wire/hub-frames.ts';
@@ -20,7 +21,11 @@ const KEPT_KINDS = Kind.message | Kind.status;
 export interface Follower {
   /** Asks the owner. */
   request(ask: Ask): void;
-  /** An answer has gone out: sends what the devices have. */
+  /** These devices have been followed: what they have is to be sent with the next `sendHeld`. */
+  holdRetained(devices: FollowedDevices): void;
+  /** An answer has gone out: sends what was held. */
+  sendHeld(): void;
+  /** Sends what the devices have. */
   sendRetained(devices: FollowedDevices): void;
   /** Sends that the device is no more. */
   sendTerminated(device: string): void;
@@ -33,7 +38,6 @@ interface Work {
   /** The first is under way. */
   readonly asks: Ask[];
   readonly retainedOf: ReadonlyMap<string, number>;
-  readonly followed: FollowedDevices;
   /** By name. */
   readonly errors: Map<string, number>;
   /** Filters of the request under way that were granted and whose devices are still to come. */
@@ -68,15 +72,18 @@ export class MqttFollows {
     const found = new Map([...denied].map((name) => [name, errors.denied.code as number]));
     const retainedOf = new Map(follows.map(({ name, retained }) => [name, retained]));
     const wantsKept = (name: string): boolean => ((retainedOf.get(name) ?? 0) & KEPT_KINDS) !== 0;
-    const asks = [...byKinds].map(([kinds, names]) => ({
-      ...askOf('subscribe', names, kinds),
-      wantsKept: names.some(wantsKept),
-    }));
+    const asks = [...byKinds].flatMap(([kinds, all]) =>
+      inRequests(all).map((names) => ({
+        ...askOf('subscribe', names, kinds),
+        wantsKept: names.some(wantsKept),
+      })),
+    );
     this.#start(asks, retainedOf, found, (all) => answer(follows.map(({ name }) => all.get(name) ?? 0)));
   }
 
   unsubscribe(names: readonly string[], answer: () => void): void {
-    this.#start([askOf('unsubscribe', names, ALL_TYPES)], new Map(), new Map(), answer);
+    const asks = inRequests(names).map((some) => askOf('unsubscribe', some, ALL_TYPES));
+    this.#start(asks, new Map(), new Map(), answer);
   }
 
   /** The request under way is refused as a whole. */
@@ -94,7 +101,7 @@ export class MqttFollows {
     if (work === undefined) return;
     const ask = work.asks[0]!;
     for (const { device, why } of refused) work.errors.set(device, refusals[why].code);
-    for (const entry of entries) this.#follow(work, entry.device, entry);
+    this.#hold(work, entries, ({ device }) => device);
     if (more) return;
     const granted = ask.named!.filters.filter((filter) => !work.errors.has(filter));
     if (ask.op === 'subscribe') for (const filter of granted) work.pages.add(filter);
@@ -105,7 +112,7 @@ export class MqttFollows {
   page(filter: string, entries: readonly Entry[], more: boolean): void {
     const work = this.#work;
     if (work === undefined || !work.pages.has(filter)) return; // of a device that has just appeared
-    for (const entry of entries) this.#follow(work, filter, entry);
+    this.#hold(work, entries, () => filter);
     if (more) return;
     work.pages.delete(filter);
     if (work.pages.size === 0) this.#advance(work);
@@ -139,14 +146,7 @@ export class MqttFollows {
     found: Map<string, number>,
     done: Work['done'],
   ): void {
-    const work: Work = {
-      asks,
-      retainedOf,
-      followed: new FollowedDevices(),
-      errors: found,
-      pages: new Set(),
-      done,
-    };
+    const work: Work = { asks, retainedOf, errors: found, pages: new Set(), done };
     this.#work = work;
     if (asks[0] === undefined) this.#finish(work);
     else this.#follower.request(asks[0]);
@@ -162,13 +162,29 @@ export class MqttFollows {
   #finish(work: Work): void {
     this.#work = undefined;
     work.done(work.errors);
-    if (work.followed.cells.length > 0) this.#follower.sendRetained(work.followed);
+    this.#follower.sendHeld();
   }
 
-  #follow({ retainedOf, followed }: Work, name: string, entry: Entry): void {
-    const retained = retainedOf.get(name) ?? 0;
-    if (retained !== 0) followed.add(entry, retained);
+  /**
+   * Page by page: what is to be sent of a hundred thousand devices is not noted in one go.
+   * @param nameOf by what name the client follows the entry's device
+   */
+  #hold({ retainedOf }: Work, entries: readonly Entry[], nameOf: (entry: Entry) => string): void {
+    const devices = new FollowedDevices();
+    for (const entry of entries) {
+      const retained = retainedOf.get(nameOf(entry)) ?? 0;
+      if (retained !== 0) devices.add(entry, retained);
+    }
+    if (devices.cells.length > 0) this.#follower.holdRetained(devices);
   }
+}
+
+/** A topic filter may stand for several names, and a packet have any number of topic filters: a request may not. */
+function inRequests(names: readonly string[]): readonly (readonly string[])[] {
+  const requests: (readonly string[])[] = [];
+  for (let at = 0; at < names.length; at += SUBSCRIBE_DEVICES_MAX)
+    requests.push(names.slice(at, at + SUBSCRIBE_DEVICES_MAX));
+  return requests;
 }
 
 function askOf(op: Ask['op'], names: readonly string[], types: number): Ask {

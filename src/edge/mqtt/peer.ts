@@ -4,7 +4,7 @@
  * through the same admission, limits and rules.
  */
 import { authorize, mayFollow } from '../../access/actor.ts';
-import type { Admitted, Refused } from '../../access/admission.ts';
+import type { Admitted } from '../../access/admission.ts';
 import { type CloseEntry, closes, errors } from '../../codes.ts';
 import { Counter } from '../../memory/counters.ts';
 import { SessionKind } from '../../records/requests.ts';
@@ -23,15 +23,18 @@ import {
   type PublishedWill,
   PublishOutcome,
 } from '../../wire/mqtt/host.ts';
-import { decodeKeptSession } from '../../wire/mqtt/kept.ts';
+import { decodeKeptSession, unsettled } from '../../wire/mqtt/kept.ts';
 import { MqttSession } from '../../wire/mqtt/session.ts';
+import type { MqttSubscriptions } from '../../wire/mqtt/subscriptions.ts';
 import { Kind } from '../../wire/mqtt/templates.ts';
 import { adaptTo } from './adapt.ts';
+import { admitClient } from './admitting.ts';
 import { ClientConnection } from './client-connection.ts';
 import { MqttFollows } from './follows.ts';
 import { Interest } from './interest.ts';
 import type { MqttPeers, MqttPeersDeps } from './peers.ts';
-import { closeReasonOf, connectRefusalOf, countersOf, roleOf } from './refusals.ts';
+import { closeReasonOf, closeRefusalOf, countersOf } from './refusals.ts';
+import { restoreInTurns } from './restoring.ts';
 import { type MqttRole, MqttRoles, type RolesClient } from './roles.ts';
 import type { MqttDeviceSession, MqttSubscriberSession } from './sessions.ts';
 import { Unanswered } from './unanswered.ts';
@@ -48,12 +51,11 @@ export class MqttPeer implements MqttHost, RolesClient {
   readonly #deps: MqttPeersDeps;
   #socket: Connection<MqttPeer> | undefined;
   #admitted: Admitted | undefined;
-  /** Hub clock, ms: when its token counts for nothing any more; 0: never. */
-  #expiresAt = 0;
   /** Asked for its id, and has not got it, or is not in yet in all of its roles. */
   #joining: { readonly request: JoinRequest; readonly answer: (joined: Joined) => void } | undefined;
   #isRegistered = false;
   #kept: KeptSession | undefined;
+  #restored: MqttSubscriptions | undefined;
   /** Roles that the owner has not let in yet. */
   #awaited = 0;
   /** From the moment that the client has its id. */
@@ -140,10 +142,10 @@ export class MqttPeer implements MqttHost, RolesClient {
       return;
     }
     this.#joining = undefined;
-    const refusal = code === closes.overCapacity.code ? 'quota' : 'unavailable';
-    joining.answer({ ok: false, refusal, message: reason });
+    this.#closeCode ??= code;
+    joining.answer({ ok: false, refusal: closeRefusalOf(code), message: reason });
     const keptMs = this.#deps.edge.settings.subscriberRemoveAfterMs;
-    this.#left = { isClean: false, kept: this.#kept, keptMs };
+    this.#left = { isClean: false, kept: this.#kept && unsettled(this.#kept), keptMs };
     this.#finish();
   }
 
@@ -158,18 +160,39 @@ export class MqttPeer implements MqttHost, RolesClient {
       return;
     }
     this.#kept = text === undefined ? undefined : decodeKeptSession(text);
+    const enter = (restored?: MqttSubscriptions): void => this.#enterRoles(restored);
+    const options = { layout: this.#deps.layout, actor: this.#admitted!.actor };
+    if (this.#kept === undefined || this.session.hasEnded) enter();
+    else restoreInTurns(this.#kept, options, enter);
+  }
+
+  /** Opens the roles that it starts with, unless it was closed meanwhile. */
+  #enterRoles(restored: MqttSubscriptions | undefined): void {
+    if (this.#joining === undefined) return;
+    const { request } = this.#joining;
+    this.#restored = restored;
     this.#awaited = 1;
-    if (!this.session.hasEnded) this.#start(joining.request);
+    if (!this.session.hasEnded) {
+      this.#roles = new MqttRoles(this, this.#deps.edge, this.#admitted!, request.version);
+      this.#roles.open(request);
+    }
     this.welcomed();
   }
 
   /** See `RolesClient`. */
   welcomed(): void {
     this.#awaited -= 1;
-    if (this.#awaited > 0) return;
+    if (this.#awaited > 0 || this.#resumes()) return;
     const joining = this.#joining;
-    this.#joining = undefined;
-    joining?.answer({ ok: true, kept: this.#kept });
+    const restored = this.#restored;
+    this.#joining = this.#restored = undefined;
+    joining?.answer({ ok: true, kept: this.#kept, restored });
+  }
+
+  /** @returns whether the client is about to be the subscriber that its session was */
+  #resumes(): boolean {
+    const isWanted = this.#joining !== undefined && this.#restored?.hasTargets === true;
+    return isWanted && !this.session.hasEnded && this.#roles!.resume(this.#kept!);
   }
 
   /** See `RolesClient`. */
@@ -221,26 +244,12 @@ export class MqttPeer implements MqttHost, RolesClient {
     this.#socket?.close(code, closeReasonOf(reason));
   }
 
-  admit({ clientId, token }: AdmitRequest, answer: (admission: AdmitAnswer) => void): void {
-    const id = clientId === '' ? undefined : clientId;
-    const { address } = this;
-    const decision = this.#deps.admission.admit({ address, token, id, role: undefined, isOpen: true });
-    const decide = (admitted: Admitted | Refused): void => answer(this.#admission(admitted, id));
-    if (decision instanceof Promise) void decision.then(decide);
-    else decide(decision);
-  }
-
-  #admission(decision: Admitted | Refused, id: string | undefined): AdmitAnswer {
-    if (decision.ok) {
-      const { actor, expiresAt } = decision;
-      this.#admitted = decision;
-      this.#expiresAt = expiresAt;
-      return { ok: true, id: actor.id, role: roleOf(actor), scope: actor.devices };
-    }
-    const { reason, status, message } = decision;
-    const { remoteAddress: address = '' } = this.#socket ?? {};
-    this.#deps.journal.refused({ role: undefined, reason, status, message, address, id });
-    return { ok: false, refusal: connectRefusalOf(decision), message };
+  admit(request: AdmitRequest, answer: (admission: AdmitAnswer) => void): void {
+    const { remoteAddress = '' } = this.#socket ?? {};
+    admitClient(this.#deps, request, { address: this.address, remoteAddress }, (admission, admitted) => {
+      this.#admitted = admitted;
+      answer(admission);
+    });
   }
 
   join(request: JoinRequest, answer: (joined: Joined) => void): void {
@@ -249,16 +258,6 @@ export class MqttPeer implements MqttHost, RolesClient {
     this.#peers.register(this);
     const { id, cleanStart: clean } = request;
     this.#deps.line.register({ session: this.number, id, clean, again: false });
-  }
-
-  /** Opens the roles that it starts with. */
-  #start({ asDevice, asGateway, will, version }: JoinRequest): void {
-    const roles = new MqttRoles(this, this.#deps.edge, this.#admitted!, version);
-    this.#roles = roles;
-    if (asGateway) roles.becomeGateway();
-    if (asDevice) roles.becomeDevice();
-    if (will !== undefined) roles.setWill(will);
-    if (this.#kept !== undefined && this.#peers.followsDevices(this.#kept)) roles.resume(this.#kept);
   }
 
   becomeDevice(): void {
@@ -307,11 +306,10 @@ export class MqttPeer implements MqttHost, RolesClient {
     this.follows.unsubscribe(names, answer);
   }
 
-  deliverOneByOne(): void {
+  deliverOneByOne(done: () => void): void {
     const subscriber = this.#roles!.subscriberToBe();
     subscriber.isAdapting = true;
-    if (this.#subscriber !== undefined) this.#deps.edge.deliverer.deliverOneByOne(subscriber);
-    else subscriber.batched = true;
+    this.#deps.edge.deliverer.deliverOneByOne(subscriber, done);
   }
 
   adapt(packet: Uint8Array): Uint8Array | undefined {
@@ -320,7 +318,7 @@ export class MqttPeer implements MqttHost, RolesClient {
 
   watchInterest(wanted: boolean): void {
     this.#interest ??= new Interest(this.#deps.presence, (isListenedTo, isFirst) =>
-      this.session.interestIs(isListenedTo, isFirst),
+      this.session.interest.is(isListenedTo, isFirst),
     );
     this.#interest.watch(wanted);
     this.#peers.watchInterest(this, wanted && this.#device === undefined);
@@ -374,7 +372,8 @@ export class MqttPeer implements MqttHost, RolesClient {
   }
 
   #isExpired(now: number): boolean {
-    return this.#expiresAt !== 0 && this.#expiresAt <= now;
+    const { expiresAt = 0 } = this.#admitted ?? {}; // 0: never
+    return expiresAt !== 0 && expiresAt <= now;
   }
 
   /** See `RolesClient`. */

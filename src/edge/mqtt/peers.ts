@@ -5,9 +5,8 @@ import { LOOK_MS } from '../../limits.ts';
 import { Counter, type Counters } from '../../memory/counters.ts';
 import type { PresenceReader } from '../../presence/table.ts';
 import { NO_WILL } from '../../records/requests.ts';
-import { express } from '../../wire/mqtt/filters.ts';
 import type { KeptSession, MqttHost, PublishedWill } from '../../wire/mqtt/host.ts';
-import { encodeKeptSession } from '../../wire/mqtt/kept.ts';
+import { decodeKeptSession, encodeKeptSession, unsettled } from '../../wire/mqtt/kept.ts';
 import type { MqttContext } from '../../wire/mqtt/session.ts';
 import type { TopicLayout } from '../../wire/mqtt/topics.ts';
 import type { Edge } from '../edge.ts';
@@ -25,15 +24,16 @@ export interface MqttPeersDeps {
   readonly layout: TopicLayout;
 }
 
+/** Clients looked at in one go: a millisecond. Of more, each is looked at in turn, and learns later that it is listened to. */
+export const INTEREST_LOOKS_MAX = 2048;
+
 export class MqttPeers {
   readonly tickMs = 1000;
   readonly context: MqttContext;
   /** Looks at those who want to know whether anybody listens to them, and are no devices yet. */
   readonly interestWatch = {
     tickMs: LOOK_MS,
-    tick: (): void => {
-      for (const peer of this.#watching) peer.lookAtInterest();
-    },
+    tick: (): void => this.#lookAtInterest(),
   };
   readonly #deps: MqttPeersDeps;
   /** From their connection on until they have left the hub. */
@@ -106,6 +106,21 @@ export class MqttPeers {
     this.#watching.delete(peer);
   }
 
+  /** Whose turn it is comes first. */
+  #lookAtInterest(): void {
+    const isAll = this.#watching.size <= INTEREST_LOOKS_MAX;
+    let left = INTEREST_LOOKS_MAX;
+    for (const peer of this.#watching) {
+      if (left === 0) return;
+      left -= 1;
+      if (!isAll) {
+        this.#watching.delete(peer);
+        this.#watching.add(peer);
+      }
+      peer.lookAtInterest();
+    }
+  }
+
   watchInterest(peer: MqttPeer, wanted: boolean): void {
     if (wanted) this.#watching.add(peer);
     else this.#watching.delete(peer);
@@ -121,8 +136,8 @@ export class MqttPeers {
       return;
     }
     // It has gone meanwhile: what it got goes back.
-    const keepMs = kept === undefined ? 0 : this.context.settings.keptMsMax;
-    this.#deps.line.deregister({ session: number, id: '', keepMs, kept: kept ?? '' });
+    const session = kept === undefined ? undefined : unsettled(decodeKeptSession(kept));
+    this.deregister(number, '', session === undefined ? 0 : this.context.settings.keptMsMax, session);
   }
 
   /** A client that has its id leaves. @param kept what its session keeps for `keepMs` */
@@ -174,13 +189,5 @@ export class MqttPeers {
   /** A bug was met while this peer's packets were handled: what is left of them cannot be told. */
   failed(peer: MqttPeer): void {
     peer.close(closes.overCapacity);
-  }
-
-  /** Whether a kept session follows any device. */
-  followsDevices({ subscriptions }: KeptSession): boolean {
-    return subscriptions.some(({ filter }) => {
-      const expressed = express(this.#deps.layout, filter);
-      return expressed.ok && expressed.targets.length > 0;
-    });
   }
 }

@@ -1,6 +1,7 @@
 /** What the hub's words for a refusal, a role and a count are in MQTT. Pure. */
 import type { Actor } from '../../access/actor.ts';
 import type { Refused } from '../../access/admission.ts';
+import { closes } from '../../codes.ts';
 import { Counter } from '../../memory/counters.ts';
 import type { MqttCount, TokenRole } from '../../wire/mqtt/host.ts';
 import type { ConnectRefusal } from '../../wire/mqtt/reasons.ts';
@@ -18,6 +19,19 @@ export function connectRefusalOf({ reason, status }: Refused): ConnectRefusal {
     case 'address_connections':
     case 'address_rate':
       return 'quota';
+    default:
+      return 'unavailable';
+  }
+}
+
+/** How CONNACK says why the hub closes a client before that. @param code of `closes` */
+export function closeRefusalOf(code: number): ConnectRefusal {
+  switch (code) {
+    case closes.overCapacity.code:
+      return 'quota';
+    case closes.kicked.code:
+    case closes.tokenExpired.code:
+      return 'notAllowed';
     default:
       return 'unavailable';
   }

@@ -2,9 +2,9 @@
 import type { Actor } from '../../access/actor.ts';
 import type { Admitted } from '../../access/admission.ts';
 import { PatternSet } from '../../access/pattern-set.ts';
-import { errors } from '../../codes.ts';
+import { closes, errors } from '../../codes.ts';
 import type { Version } from '../../wire/mqtt/constants.ts';
-import type { KeptSession, PublishedWill } from '../../wire/mqtt/host.ts';
+import type { JoinRequest, KeptSession, PublishedWill } from '../../wire/mqtt/host.ts';
 import { UNSETTLED } from '../../wire/mqtt/kept.ts';
 import type { Ask } from '../deliver/request-queue.ts';
 import type { FollowedDevices } from '../deliver/retained.ts';
@@ -56,6 +56,13 @@ export class MqttRoles implements Follower {
     return this.#gateway;
   }
 
+  /** Opens the roles that the client starts with. */
+  open({ asDevice, asGateway, will }: JoinRequest): void {
+    if (asGateway) this.becomeGateway();
+    if (asDevice) this.becomeDevice();
+    if (will !== undefined) this.#setWill(will);
+  }
+
   becomeDevice(): void {
     const [number, connectedAt] = this.#numberAndTime();
     this.#device = new MqttDeviceSession(this.#as('device'), number, connectedAt, this.#client);
@@ -76,9 +83,15 @@ export class MqttRoles implements Follower {
     this.#client.enter(subscriber);
   }
 
-  /** The client goes on with a session that follows devices. */
-  resume({ scope }: KeptSession): void {
+  /**
+   * The client goes on with a session that follows devices. Its other roles have been let in: with this one events come,
+   * which must not be before its CONNACK.
+   * @returns false when it has been let in with that as well
+   */
+  resume({ scope }: KeptSession): boolean {
+    if (this.#isSubscriber) return false;
     this.becomeSubscriber(scope !== UNSETTLED);
+    return true;
   }
 
   /** Made when it is first needed, be it to pay with. */
@@ -112,10 +125,13 @@ export class MqttRoles implements Follower {
     return code;
   }
 
-  /** The client is its device already, or a gateway. */
-  setWill(will: PublishedWill): void {
+  /** The client is its device already, or a gateway. Without its will its connection ends: it would rely on that. */
+  #setWill(will: PublishedWill): void {
     const device = this.deviceOf(will.device);
-    if (typeof device === 'number') return;
+    if (typeof device === 'number') {
+      this.#client.close(closes.overCapacity);
+      return;
+    }
     this.#will = { session: device.number, will };
     this.sayWill();
   }
@@ -143,6 +159,18 @@ export class MqttRoles implements Follower {
       const { subscriber } = this;
       if (subscriber?.closing === false) this.#edge.request(subscriber, ask, this.#edge.clock.now());
     });
+  }
+
+  /** See `Follower`. */
+  holdRetained(devices: FollowedDevices): void {
+    const { subscriber } = this;
+    if (subscriber?.closing === false) this.#edge.deliverer.retained.hold(subscriber, devices);
+  }
+
+  /** See `Follower`. */
+  sendHeld(): void {
+    const { subscriber } = this;
+    if (subscriber?.closing === false) this.#edge.deliverer.retained.release(subscriber);
   }
 
   /** See `Follower`. */

@@ -15,7 +15,7 @@ import {
 } from './connecting.ts';
 import { Reason, type Version } from './constants.ts';
 import { type Announced, connackAccepted, connackRefused } from './encode.ts';
-import type { AdmitAnswer, KeptSession, MqttHost, PublishedWill, Scope, TokenRole } from './host.ts';
+import type { AdmitAnswer, Joined, MqttHost, PublishedWill, Scope, TokenRole } from './host.ts';
 import { type Connect, type Malformed, readConnect } from './packets.ts';
 import { connectRefusals } from './reasons.ts';
 import type { TopicLayout } from './topics.ts';
@@ -50,13 +50,16 @@ export const NOBODY: Client = {
 /** @returns the name of its scope in a kept session */
 export const scopeNameOf = ({ scope }: Client): string => scope?.fingerprint ?? '';
 
+/** What the hub says when the client has its id. */
+export type LetIn = Extract<Joined, { readonly ok: true }>;
+
 /** The session that runs the handshake. */
 export interface Greeter {
   readonly hasEnded: boolean;
   /** The client was refused, and was told so if its protocol allows. @param code of `closes` */
   turnAway(message: string, code: number): void;
   /** The client is admitted; `connack` is to be sent. Also called if the connection is gone by then. */
-  opened(client: Client, kept: KeptSession | undefined, connack: Uint8Array): void;
+  opened(client: Client, joined: LetIn, connack: Uint8Array): void;
 }
 
 export class Handshake {
@@ -144,14 +147,14 @@ export class Handshake {
       will,
     };
     this.#host.join(request, (joined) => {
-      if (joined.ok) this.#joined(client, joined.kept, announced);
+      if (joined.ok) this.#joined(client, joined, announced);
       else this.#refuseCounted(connect, connectRefusals[joined.refusal], joined.message);
     });
   }
 
-  #joined(client: Client, kept: KeptSession | undefined, announced: Announced): void {
-    const connack = connackAccepted(client.version, kept !== undefined, announced);
-    this.#greeter.opened(client, kept, connack);
+  #joined(client: Client, joined: LetIn, announced: Announced): void {
+    const connack = connackAccepted(client.version, joined.kept !== undefined, announced);
+    this.#greeter.opened(client, joined, connack);
   }
 
   /** Refuses what admission has let in, or was not asked about. */

@@ -8,6 +8,7 @@
 import type { PeerRole } from '../../roles.ts';
 import type { Version } from './constants.ts';
 import type { ConnectRefusal } from './reasons.ts';
+import type { MqttSubscriptions } from './subscriptions.ts';
 
 /** The role in the client's token; undefined without authentication: it may act in any. */
 export type TokenRole = PeerRole | undefined;
@@ -65,12 +66,13 @@ export interface MqttHost {
   unsubscribe(names: readonly string[], answer: () => void): void;
 
   /**
-   * From now on every event for this client must pass through `MqttSession.adapt`. Called at most once, before the
-   * `subscribe` that needs it.
+   * Every event for this client must pass through `MqttSession.adapt`. Called at most once, before the `subscribe` that
+   * needs it.
+   * @param done called when all do, which may be later; not if the connection ends before
    */
-  deliverOneByOne(): void;
+  deliverOneByOne(done: () => void): void;
 
-  /** Turns interest in the client's own device on or off. While on, `interestIs` is called now and on each change. */
+  /** Turns interest in the client's own device on or off. While on, `OwnInterest.is` is called now and on each change. */
   watchInterest(wanted: boolean): void;
 
   /**
@@ -128,7 +130,12 @@ export interface JoinRequest {
 }
 
 export type Joined =
-  | { readonly ok: true; readonly kept: KeptSession | undefined }
+  | {
+      readonly ok: true;
+      readonly kept: KeptSession | undefined;
+      /** What the topic filters of the kept session stand for; undefined: there is none, or the connection is over. */
+      readonly restored?: MqttSubscriptions | undefined;
+    }
   | { readonly ok: false; readonly refusal: ConnectRefusal; readonly message: string };
 
 export interface PublishedWill {

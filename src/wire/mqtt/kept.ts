@@ -8,6 +8,14 @@ import type { KeptSession } from './host.ts';
  */
 export const UNSETTLED = '?';
 
+/**
+ * The session of a client that is gone before its CONNACK: what the hub itself keeps for it may end sooner, by the time
+ * that the connection before this one asked for.
+ */
+export function unsettled(kept: KeptSession): KeptSession {
+  return { ...kept, scope: UNSETTLED };
+}
+
 type Kept = readonly [
   subscriptions: readonly (readonly [filter: string, identifier: number, noLocal: 0 | 1])[],
   packetIds: readonly number[],

@@ -22,7 +22,8 @@ export const REQUEST_FILTERS_MAX = 1000;
 /** SUBSCRIBE and UNSUBSCRIBE packets queued behind one in progress. Clients send them in bursts. */
 export const WAITING_REQUESTS_MAX = 1024;
 
-/** Total bytes of their topic filters. */
+/** Their topic filters, about 150 B each beside their text; and all of that. */
+export const WAITING_FILTERS_MAX = 4096;
 export const WAITING_FILTER_BYTES_MAX = 64 * 1024;
 
 /** A peer must complete its CONNECT within this time, as a WebSocket peer its upgrade. */

@@ -3,6 +3,7 @@
  * the framer. It returns the decoded packet or a `Malformed`; no input makes it throw.
  */
 import { PacketType, Reason, type Version } from './constants.ts';
+import { REQUEST_FILTERS_MAX } from './limits.ts';
 import { Carrier, createProperties, hasWildcard, readProperties } from './properties.ts';
 import { isMqttText, Reader } from './reader.ts';
 
@@ -70,7 +71,10 @@ export interface Subscribe {
   readonly packetId: number;
   /** 0 when absent. */
   readonly identifier: number;
+  /** At most `REQUEST_FILTERS_MAX`. */
   readonly filters: readonly { readonly filter: string; readonly options: FilterOptions }[];
+  /** Topic filters beyond those: they are refused. */
+  readonly further: number;
 }
 
 export interface Unsubscribe {
@@ -272,18 +276,22 @@ export function readSubscribe(
   }
   if (reader.at === end) return malformed('SUBSCRIBE without a topic filter', Reason.protocolError);
   const filters = [];
+  let further = 0;
   while (reader.ok && reader.at < end) {
     const filter = reader.string();
     const options = reader.u8();
     const retainHandling = (options >> OPTION_RETAIN_HANDLING_SHIFT) & 3;
-    if ((options & OPTIONS_RESERVED[version]) !== 0 || (options & 3) === 3 || retainHandling === 3)
+    if ((options & OPTIONS_RESERVED[version]) !== 0)
       return malformed('subscription options that MQTT does not have');
+    if ((options & 3) === 3 || retainHandling === 3)
+      return malformed('QoS 3 or Retain Handling 3; expected 0, 1 or 2', Reason.protocolError);
     if (version === 5 && (options & OPTION_NO_LOCAL) !== 0 && isShared(filter))
       return malformed('No Local on a shared subscription', Reason.protocolError);
-    filters.push({ filter, options: { noLocal: (options & OPTION_NO_LOCAL) !== 0, retainHandling } });
+    if (filters.length === REQUEST_FILTERS_MAX) further += 1;
+    else filters.push({ filter, options: { noLocal: (options & OPTION_NO_LOCAL) !== 0, retainHandling } });
   }
   if (!reader.ok) return malformed('a topic filter is cut off, is not UTF-8, or contains U+0000');
-  return { ok: true, packetId, identifier, filters };
+  return { ok: true, packetId, identifier, filters, further };
 }
 
 /** Whether the topic filter is of a shared subscription (MQTT 5, 4.8.2). */

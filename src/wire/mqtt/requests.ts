@@ -10,10 +10,16 @@ import { suback, unsuback } from './encode.ts';
 import { type Expressed, express } from './filters.ts';
 import { type Client, scopeNameOf } from './handshake.ts';
 import type { FollowedName, MqttHost } from './host.ts';
-import { REQUEST_FILTERS_MAX, WAITING_FILTER_BYTES_MAX, WAITING_REQUESTS_MAX } from './limits.ts';
+import {
+  REQUEST_FILTERS_MAX,
+  WAITING_FILTER_BYTES_MAX,
+  WAITING_FILTERS_MAX,
+  WAITING_REQUESTS_MAX,
+} from './limits.ts';
+import { type OwnInterest, StateNow } from './own-interest.ts';
 import type { FilterOptions, Subscribe, Unsubscribe } from './packets.ts';
 import { filterReasonOf } from './reasons.ts';
-import { type MqttSubscriptions, needsAdapting, type Subscription } from './subscriptions.ts';
+import { MqttSubscriptions, needsAdapting, type Subscription } from './subscriptions.ts';
 import type { TopicLayout } from './topics.ts';
 
 /** What `MqttRequests` needs from the session. */
@@ -22,11 +28,13 @@ export interface Requester {
   readonly layout: TopicLayout;
   readonly client: Client;
   readonly subscriptions: MqttSubscriptions;
+  readonly interest: OwnInterest;
   readonly hasEnded: boolean;
   /** Sends an answer. Its reason string is dropped if unwanted or too large for the client. */
   answer(make: (message: string) => Uint8Array, message: string): void;
   becomeSubscriber(): void;
-  deliverOneByOne(): void;
+  /** @param done called once every event passes through the session; not if the connection ends before */
+  deliverOneByOne(done: () => void): void;
   disconnect(reason: number, message: string, code: number): void;
 }
 
@@ -47,6 +55,7 @@ const TOO_MANY = 'too many requests wait for an answer';
 export class MqttRequests {
   readonly #peer: Requester;
   readonly #waiting: Request[] = [];
+  #waitingFilters = 0;
   #waitingBytes = 0;
   /** Ids and prefixes whose follows the hub has ended, and that are to be followed anew before the next request. */
   #ended: string[] = [];
@@ -63,15 +72,18 @@ export class MqttRequests {
   /** Queues a request, or refuses it if the client is over its rate or has too many waiting. */
   add(request: Request): void {
     const bytes = filtersOf(request).reduce((sum, filter) => sum + filter.length, 0);
-    const isAffordable = this.#peer.host.charge(1 + request.filters.length * CHARGE_PER_FILTER);
+    const isAffordable = this.#peer.host.charge(1 + countOf(request) * CHARGE_PER_FILTER);
     const hasRoom =
-      this.#waiting.length < WAITING_REQUESTS_MAX && this.#waitingBytes + bytes <= WAITING_FILTER_BYTES_MAX;
+      this.#waiting.length < WAITING_REQUESTS_MAX &&
+      this.#waitingFilters + request.filters.length <= WAITING_FILTERS_MAX &&
+      this.#waitingBytes + bytes <= WAITING_FILTER_BYTES_MAX;
     // UNSUBACK of 3.1.1 cannot refuse, so the request is charged and carried out.
     const mustTake = !isSubscribe(request) && this.#peer.client.version === 4;
     if (!isAffordable && !mustTake) {
       this.#refuse(request, OVER_RATE);
     } else if (hasRoom || !this.#isBusy) {
       this.#waiting.push(request);
+      this.#waitingFilters += request.filters.length;
       this.#waitingBytes += bytes;
       this.#next();
     } else if (mustTake) {
@@ -113,7 +125,7 @@ export class MqttRequests {
     for (const request of this.#waiting.splice(0)) {
       if (!isSubscribe(request)) for (const filter of request.filters) subscriptions.delete(filter);
       else
-        for (const { subscription } of this.#wantAll(request))
+        for (const { subscription } of this.#wantAll(request, new MqttSubscriptions()))
           if (subscription !== undefined) subscriptions.set(subscription);
     }
     return false;
@@ -122,7 +134,7 @@ export class MqttRequests {
   #refuse(request: Request, message: string): void {
     // UNSUBACK has no code for an exceeded quota.
     const reason = isSubscribe(request) ? Reason.quotaExceeded : Reason.implementationSpecific;
-    const codes = request.filters.map(() => this.#code(reason));
+    const codes = Array.from({ length: countOf(request) }, () => this.#code(reason));
     this.#answer(request, codes, message);
   }
 
@@ -170,6 +182,7 @@ export class MqttRequests {
       filters += request.filters.length;
       if (!isKind(request) || (taken.length > 0 && filters > REQUEST_FILTERS_MAX)) break;
       taken.push(request);
+      this.#waitingFilters -= request.filters.length;
       for (const filter of filtersOf(request)) this.#waitingBytes -= filter.length;
     }
     this.#waiting.splice(0, taken.length);
@@ -179,10 +192,15 @@ export class MqttRequests {
   #subscribe(requests: readonly Subscribe[]): void {
     const peer = this.#peer;
     const follows = new Map<string, FollowedName>();
+    const coming = new MqttSubscriptions();
+    let interestNow: StateNow = StateNow.untold;
     const wanted = requests.map((request) => {
-      const all = this.#wantAll(request);
+      const all = this.#wantAll(request, coming);
       all.forEach(({ subscription }, index) => {
-        if (subscription !== undefined) this.#follow(subscription, request.filters[index]!.options, follows);
+        if (subscription === undefined) return;
+        const sendsRetained = this.#sendsRetained(subscription, request.filters[index]!.options);
+        this.#follow(subscription, sendsRetained, follows);
+        if (subscription.hasInterest && sendsRetained) interestNow = StateNow.retained;
       });
       return all;
     });
@@ -190,7 +208,8 @@ export class MqttRequests {
       if (peer.hasEnded) return;
       peer.subscriptions.settle();
       requests.forEach((request, index) => void this.#subscribed(request, wanted[index]!, errorsByName));
-      if (wanted.flat().some(({ subscription }) => subscription?.hasInterest)) peer.host.watchInterest(true);
+      if (wanted.flat().some(({ subscription }) => subscription?.hasInterest))
+        peer.interest.watch(interestNow);
       this.#done();
     };
     const list = [...follows.values()];
@@ -201,24 +220,28 @@ export class MqttRequests {
     peer.becomeSubscriber();
     const asked = wanted.flat().flatMap(({ subscription }) => subscription ?? []);
     peer.subscriptions.expect(asked);
-    if (asked.some(needsAdapting)) peer.deliverOneByOne();
-    peer.host.subscribe(list, (codes) => finish(new Map(list.map(({ name }, i) => [name, codes[i] ?? 0]))));
+    const ask = (): void =>
+      peer.host.subscribe(list, (codes) => finish(new Map(list.map(({ name }, i) => [name, codes[i] ?? 0]))));
+    if (asked.some(needsAdapting)) peer.deliverOneByOne(ask);
+    else ask();
   }
 
-  #wantAll({ filters, identifier }: Subscribe): Wanted[] {
-    return filters.map(({ filter, options }, index) =>
-      index < REQUEST_FILTERS_MAX
-        ? this.#want(filter, options, identifier)
-        : refused(filter, Reason.quotaExceeded, `more than ${REQUEST_FILTERS_MAX} topic filters`),
-    );
+  /** @param coming those that are asked for before it and are new; its own are added */
+  #wantAll({ filters, identifier }: Subscribe, coming: MqttSubscriptions): Wanted[] {
+    return filters.map(({ filter, options }) => {
+      const wanted = this.#want(filter, options, identifier, coming);
+      const isNew = wanted.subscription !== undefined && !this.#peer.subscriptions.has(filter);
+      if (isNew) coming.set(wanted.subscription);
+      return wanted;
+    });
   }
 
   /** Checks one topic filter as far as possible without the hub. */
-  #want(filter: string, options: FilterOptions, identifier: number): Wanted {
+  #want(filter: string, options: FilterOptions, identifier: number, coming: MqttSubscriptions): Wanted {
     const { layout, subscriptions } = this.#peer;
     const expressed = express(layout, filter);
     if (!expressed.ok) return refused(filter, expressed.reason, expressed.message);
-    if (!subscriptions.hasRoomFor(filter))
+    if (!subscriptions.hasRoomFor(filter, coming))
       return refused(filter, Reason.quotaExceeded, 'too many topic filters');
     const { targets } = expressed;
     const hasInterest = this.#mayWatch(expressed);
@@ -233,14 +256,12 @@ export class MqttRequests {
     return interestOf === id && mayBeDevice(role);
   }
 
-  #follow(
-    { filter, targets }: Subscription,
-    options: FilterOptions,
-    follows: Map<string, FollowedName>,
-  ): void {
+  #sendsRetained({ filter }: Subscription, { retainHandling }: FilterOptions): boolean {
+    return retainHandling === 0 || (retainHandling === 1 && !this.#peer.subscriptions.has(filter));
+  }
+
+  #follow({ targets }: Subscription, sendsRetained: boolean, follows: Map<string, FollowedName>): void {
     const { subscriptions } = this.#peer;
-    const isNew = !subscriptions.has(filter);
-    const sendsRetained = options.retainHandling === 0 || (options.retainHandling === 1 && isNew);
     for (const { name, kinds } of targets) {
       const before = follows.get(name);
       follows.set(name, {
@@ -270,11 +291,13 @@ export class MqttRequests {
       if (refusal !== 0 && message === '') message = one.message;
       return refusal === 0 ? 0 : this.#code(refusal);
     });
+    if (request.further > 0 && message === '') message = `more than ${REQUEST_FILTERS_MAX} topic filters`;
+    for (let n = 0; n < request.further; n++) codes.push(this.#code(Reason.quotaExceeded));
     this.#answer(request, codes, message);
   }
 
   #unsubscribe(requests: readonly Unsubscribe[]): void {
-    const { subscriptions, host } = this.#peer;
+    const { subscriptions, host, interest } = this.#peer;
     const hadInterest = subscriptions.hasInterest;
     const names = new Set<string>();
     const codes = requests.map(({ filters }) =>
@@ -284,7 +307,7 @@ export class MqttRequests {
         return subscription === undefined ? Reason.noSubscriptionExisted : Reason.success;
       }),
     );
-    if (hadInterest && !subscriptions.hasInterest) host.watchInterest(false);
+    if (hadInterest && !subscriptions.hasInterest) interest.end();
     const finish = (): void => {
       requests.forEach((request, index) => void this.#answer(request, codes[index]!, ''));
       this.#done();
@@ -313,6 +336,11 @@ export class MqttRequests {
 
 function refused(filter: string, refusal: number, message: string): Wanted {
   return { filter, refusal, message, subscription: undefined };
+}
+
+/** Of its topic filters, those that are refused unseen among them. */
+function countOf(request: Request): number {
+  return request.filters.length + (isSubscribe(request) ? request.further : 0);
 }
 
 function filtersOf(request: Request): readonly string[] {

@@ -4,15 +4,16 @@
  */
 import type { Clock } from '../../clock.ts';
 import { closes } from '../../codes.ts';
-import { keptMsAfter, type MqttSettings, mayBeDevice } from './connecting.ts';
+import { keptMsAfter, type MqttSettings } from './connecting.ts';
 import { PacketType, Reason } from './constants.ts';
 import { pingresp } from './encode.ts';
-import { encodeText, withIdentifiers } from './events.ts';
+import { withIdentifiers } from './events.ts';
 import { Framer, framingFaults, type PacketSink } from './framer.ts';
-import { type Client, type Greeter, Handshake, NOBODY, scopeNameOf } from './handshake.ts';
+import { type Client, type Greeter, Handshake, type LetIn, NOBODY, scopeNameOf } from './handshake.ts';
 import type { KeptSession, MqttHost } from './host.ts';
-import { UNSETTLED } from './kept.ts';
+import { UNSETTLED, unsettled } from './kept.ts';
 import { CONNECT_MS_MAX } from './limits.ts';
+import { type InterestedClient, OwnInterest, StateNow } from './own-interest.ts';
 import {
   type Disconnect,
   type Malformed,
@@ -29,7 +30,6 @@ import { disconnectReasonOf } from './reasons.ts';
 import { accepts, acknowledge, answer, isNarrow, sayWhy } from './replies.ts';
 import { MqttRequests, type Requester } from './requests.ts';
 import { MqttSubscriptions } from './subscriptions.ts';
-import { Kind } from './templates.ts';
 import type { TopicLayout } from './topics.ts';
 
 /** Shared by all MQTT connections of a thread. */
@@ -55,7 +55,7 @@ const GOODBYE_CODE = 1000;
 
 const NOT_CONNECT = 'the first packet is not CONNECT';
 
-export class MqttSession implements PacketSink, Greeter, PublishingClient, Requester {
+export class MqttSession implements PacketSink, Greeter, PublishingClient, Requester, InterestedClient {
   readonly host: MqttHost;
   /** See `PublishingClient`. */
   now: number;
@@ -78,6 +78,7 @@ export class MqttSession implements PacketSink, Greeter, PublishingClient, Reque
   #publishing: Publishing | undefined;
   #requests: MqttRequests | undefined;
   #subscriptions: MqttSubscriptions | undefined;
+  #interest: OwnInterest | undefined;
   /** Of a kept session, until the first PUBLISH or acknowledgement. */
   #keptPacketIds: readonly number[] = [];
 
@@ -112,6 +113,12 @@ export class MqttSession implements PacketSink, Greeter, PublishingClient, Reque
     return this.#subscriptions;
   }
 
+  /** See `Requester`. */
+  get interest(): OwnInterest {
+    this.#interest ??= new OwnInterest(this);
+    return this.#interest;
+  }
+
   /** See `PacketSink`: packets wait while the hub admits the client. */
   get wantsPackets(): boolean {
     return this.#state === State.fresh || this.#state === State.open;
@@ -138,14 +145,6 @@ export class MqttSession implements PacketSink, Greeter, PublishingClient, Reque
     if (this.hasEnded) this.#leaveWhenDecided();
   }
 
-  /** Tells the device whether anybody listens to it. @param isFirst the current state rather than a change */
-  interestIs(active: boolean, isFirst: boolean): void {
-    const topic = this.layout.topicBytes(this.#client.id, Kind.interest);
-    if (!this.isOpen || topic.length === 0) return;
-    const packet = encodeText(topic, this.#client.version, active ? '1' : '0', isFirst);
-    if (accepts(this.#client, packet)) this.host.write(packet);
-  }
-
   /**
    * Adapts an event to this client: subscription identifiers, No Local, maximum packet size.
    * @param packet as `encodeMqttEvent` made it for this client's version
@@ -168,10 +167,7 @@ export class MqttSession implements PacketSink, Greeter, PublishingClient, Reque
     this.disconnect(disconnectReasonOf(code), reason, code);
   }
 
-  /**
-   * The transport reports that the connection has ended. What came before counts: a client need not wait for CONNACK to
-   * publish, say goodbye and go.
-   */
+  /** The connection has ended. What came before counts: a client need not wait for CONNACK to publish and say goodbye. */
   closed(): void {
     this.#isCut = this.#state === State.connecting && this.heldBytes > 0;
     if (!this.#isCut) this.#end();
@@ -241,23 +237,26 @@ export class MqttSession implements PacketSink, Greeter, PublishingClient, Reque
   }
 
   /** See `Greeter`. */
-  opened(client: Client, kept: KeptSession | undefined, connack: Uint8Array): void {
+  opened(client: Client, { kept, restored }: LetIn, connack: Uint8Array): void {
     this.#client = client;
     this.#keptMs = client.times.keptMs;
     this.#isDevice = client.isDevice;
-    this.#isJoined = true;
-    if (kept !== undefined) this.#restore(kept);
     if (this.hasEnded) {
-      this.#leaveWhenDecided();
+      this.#leave(() => (kept === undefined ? this.#kept() : unsettled(kept)));
       return;
     }
+    this.#isJoined = true;
+    this.#keptPacketIds = kept?.packetIds ?? [];
+    this.#subscriptions = restored?.count === 0 ? undefined : restored;
+    this.#isSubscriber = restored?.hasTargets === true;
     this.#state = State.open;
     this.now = this.#context.clock.now();
     this.#heardAt = this.now;
     this.host.write(connack);
-    const { packetBytesMax } = this.#context.settings;
-    if (isNarrow(client, packetBytesMax) || this.#subscriptions?.needsAdapting) this.deliverOneByOne();
-    if (this.#subscriptions?.hasInterest) this.host.watchInterest(true);
+    const adapts =
+      isNarrow(client, this.#context.settings.packetBytesMax) || this.#subscriptions?.needsAdapting;
+    if (adapts) this.deliverOneByOne(() => {}); // it follows nothing yet
+    if (this.#subscriptions?.hasInterest) this.interest.watch(StateNow.live);
     if (this.#subscriptions?.hasTargets) this.#requester.resume();
     this.#framed(this.#framer.resume(this));
     if (this.#isCut) this.#end();
@@ -287,9 +286,11 @@ export class MqttSession implements PacketSink, Greeter, PublishingClient, Reque
   }
 
   /** See `Requester`. */
-  deliverOneByOne(): void {
-    if (!this.#isOneByOne) this.host.deliverOneByOne();
+  deliverOneByOne(done: () => void): void {
+    const isNew = !this.#isOneByOne;
     this.#isOneByOne = true;
+    if (isNew) this.host.deliverOneByOne(done);
+    else done();
   }
 
   /** Counts a protocol violation and ends the connection. */
@@ -300,9 +301,10 @@ export class MqttSession implements PacketSink, Greeter, PublishingClient, Reque
 
   /** Ends the connection, with a DISCONNECT in MQTT 5. */
   disconnect(reason: number, message: string, code: number): void {
-    if (this.hasEnded) return;
-    if (this.isOpen) sayWhy(this.host, this.#client, reason, message);
-    this.turnAway(message, code);
+    const { isOpen, hasEnded } = this;
+    this.#end(); // first: what finds no room may close the connection in turn
+    if (isOpen) sayWhy(this.host, this.#client, reason, message);
+    if (!hasEnded) this.host.end(code, message);
   }
 
   #protocolError(message: string): void {
@@ -318,14 +320,6 @@ export class MqttSession implements PacketSink, Greeter, PublishingClient, Reque
   #first(bytes: Uint8Array, head: number, start: number, end: number): void {
     this.#state = State.connecting;
     new Handshake(this.host, this.#context, this).start(bytes, head, start, end);
-  }
-
-  #restore(kept: KeptSession): void {
-    this.#keptPacketIds = kept.packetIds;
-    if (kept.subscriptions.length === 0) return;
-    const { role, id } = this.#client;
-    this.subscriptions.restore(kept, this.layout, mayBeDevice(role) ? id : undefined);
-    this.#isSubscriber = this.subscriptions.hasTargets;
   }
 
   #publisher(): Publishing {
@@ -384,8 +378,12 @@ export class MqttSession implements PacketSink, Greeter, PublishingClient, Reque
   #leaveWhenDecided(): void {
     if (!this.#isJoined || this.#publishing?.hasUndecided === true) return;
     this.#isJoined = false;
-    const kept = this.#keptMs > 0 ? this.#kept() : undefined;
-    this.host.leave({ isClean: this.#hasGoodbye, kept, keptMs: this.#keptMs });
+    this.#leave(() => this.#kept());
+  }
+
+  #leave(keep: () => KeptSession): void {
+    const keptMs = this.#keptMs;
+    this.host.leave({ isClean: this.#hasGoodbye, kept: keptMs > 0 ? keep() : undefined, keptMs });
   }
 
   #kept(): KeptSession {

@@ -4,7 +4,7 @@
  */
 import { isFilter } from '../../access/pattern.ts';
 import { express, type FilterMatch } from './filters.ts';
-import type { KeptSession, KeptSubscription } from './host.ts';
+import type { KeptSubscription } from './host.ts';
 import { TOPIC_FILTERS_BYTES_MAX, TOPIC_FILTERS_MAX } from './limits.ts';
 import { Kind } from './templates.ts';
 import type { TopicLayout } from './topics.ts';
@@ -43,6 +43,14 @@ export class MqttSubscriptions {
     return this.#interested > 0;
   }
 
+  /** Identifiers of those that match the interest topic of the client's own device. */
+  get interestIdentifiers(): number[] {
+    const all = [...this.#byFilter.values()];
+    return all.flatMap(({ hasInterest, identifier }) =>
+      hasInterest && identifier !== 0 ? [identifier] : [],
+    );
+  }
+
   /** Whether any device is followed, by id or by prefix. */
   get hasTargets(): boolean {
     return this.#byName.size > 0;
@@ -58,9 +66,11 @@ export class MqttSubscriptions {
     return this.#byFilter.has(filter);
   }
 
-  hasRoomFor(filter: string): boolean {
-    if (this.has(filter)) return true;
-    return this.count < TOPIC_FILTERS_MAX && this.#filterBytes + textBytes(filter) <= TOPIC_FILTERS_BYTES_MAX;
+  /** @param coming what is asked for with it and is not among these yet */
+  hasRoomFor(filter: string, coming: MqttSubscriptions): boolean {
+    if (this.has(filter) || coming.has(filter)) return true;
+    const bytes = this.#filterBytes + coming.#filterBytes + textBytes(filter);
+    return this.count + coming.count < TOPIC_FILTERS_MAX && bytes <= TOPIC_FILTERS_BYTES_MAX;
   }
 
   /** Until `settle`, events match these too: they may come before the hub has said which are granted. */
@@ -166,18 +176,19 @@ export class MqttSubscriptions {
   }
 
   /**
-   * Restores a kept session. Topic filters that the layout no longer knows are dropped.
+   * Restores one of a kept session's. A topic filter that the layout does not know any more is dropped.
    * @param device whose interest the client may watch, undefined for none
    */
-  restore({ subscriptions, scope }: KeptSession, layout: TopicLayout, device: string | undefined): void {
-    this.scope = scope;
-    for (const { filter, identifier, noLocal } of subscriptions) {
-      const expressed = express(layout, filter);
-      if (!expressed.ok) continue;
-      const { targets, interestOf } = expressed;
-      const hasInterest = interestOf !== undefined && interestOf === device;
-      this.set({ filter, identifier, noLocal, targets, hasInterest });
-    }
+  restore(
+    { filter, identifier, noLocal }: KeptSubscription,
+    layout: TopicLayout,
+    device: string | undefined,
+  ): void {
+    const expressed = express(layout, filter);
+    if (!expressed.ok) return;
+    const { targets, interestOf } = expressed;
+    const hasInterest = interestOf !== undefined && interestOf === device;
+    this.set({ filter, identifier, noLocal, targets, hasInterest });
   }
 
   kept(): KeptSubscription[] {

@@ -250,6 +250,38 @@ describe('a peer that does not read', () => {
     expect([peer.news(), bench.retained.waitingFor(peer.session)]).toEqual(['d0:1 d1:1', 0]);
   });
 
+  it('has one waiting for a device, in however many ways it follows that, and gets each kind once', () => {
+    const bench = new Bench();
+    const device = bench.device(1);
+    bench.history.send(device, { type: 'status' });
+    bench.state(device, DeviceState.online, StateReason.connected);
+    const peer = bench.peer();
+    peer.queued = QUEUE_BYTES + 1;
+    for (let kinds = 1; kinds < 32; kinds++) bench.send(peer, kinds, device);
+    expect(bench.retained.waitingFor(peer.session)).toBe(1);
+    peer.queued = 0;
+    bench.retained.tick();
+    expect(peer.frames).toHaveLength(3);
+  });
+
+  it('gets nothing while what is to go out first is held, and then all that waits', () => {
+    const bench = new Bench();
+    const [before, held] = [bench.device(1), bench.device(1)];
+    const peer = bench.peer();
+    peer.queued = QUEUE_BYTES + 1;
+    bench.send(peer, KEPT, before);
+    bench.retained.hold(peer.session, bench.followed(KEPT, held));
+    peer.queued = 0;
+    bench.retained.tick();
+    bench.retained.run(peer.session);
+    bench.send(peer, KEPT, before);
+    expect([peer.news(), bench.retained.waitingFor(peer.session)]).toEqual(['', 2]);
+    bench.retained.release(peer.session);
+    expect([peer.news(), bench.retained.waitingFor(peer.session)]).toEqual(['d0:1 d1:1', 0]);
+    bench.retained.release(peer.session);
+    expect(peer.news()).toBe('');
+  });
+
   it('gets each kind as of when it has come to follow the device for that', () => {
     const bench = new Bench();
     const device = bench.device(1);

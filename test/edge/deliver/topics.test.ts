@@ -1,6 +1,7 @@
 /** Who gets a device's events: by types, by encoding, as vips, in batches, at a pace; and what they are told of holes. */
 import { describe, expect, it } from 'vitest';
 import { SHARD_SOCKETS_MAX } from '../../../src/edge/deliver/audience.ts';
+import { MOVES_PER_TURN } from '../../../src/edge/deliver/movers.ts';
 import { EventFlag } from '../../../src/records/event.ts';
 import { GapReason } from '../../../src/records/replies.ts';
 import { ALL_TYPES, EventType, typeBit, typeBits } from '../../../src/wire/events.ts';
@@ -354,17 +355,83 @@ describe('a subscriber that is to get each event by itself', () => {
     thread.event(0);
     thread.edge.poll();
     thread.event(0);
-    thread.edge.deliverer.deliverOneByOne(socket.session);
-    expect(socket.topics.size).toBe(0);
+    let isDone = false;
+    thread.edge.deliverer.deliverOneByOne(socket.session, () => {
+      isDone = true;
+    });
+    expect([socket.topics.size, isDone]).toEqual([0, true]);
     thread.poll();
     thread.event(1);
     thread.poll();
-    const told = socket.frames
-      .splice(0)
-      .flatMap((frame) => (frame.op === 'batch' ? frame.events! : frame.op === 'event' ? [frame] : []));
-    expect(told.map(({ device, seq }) => `${device}:${seq}`)).toEqual(['d0:1', 'd0:2', 'd1:1']);
+    expect(oneByOne(socket)).toEqual(['d0:1', 'd0:2', 'd1:1']);
+  });
+
+  it('leaves a bounded number of them in a turn, and misses nothing meanwhile', async () => {
+    const count = 2 * MOVES_PER_TURN + 1;
+    const thread = new FakeThread({ ...ROOMY, devices: count });
+    const socket = thread.subscriber(Array.from({ length: count }, (_, device) => device));
+    const left: number[] = [];
+    let isDone = false;
+    thread.edge.deliverer.deliverOneByOne(socket.session, () => {
+      isDone = true;
+    });
+    for (let turn = 0; turn < 10 && !isDone; turn++) {
+      left.push(socket.topics.size);
+      for (const device of [0, MOVES_PER_TURN, count - 1]) thread.event(device);
+      thread.edge.poll(); // a round may be under way in the next turn
+      await new Promise(setImmediate);
+    }
+    expect([...left, socket.topics.size]).toEqual([MOVES_PER_TURN + 1, 1, 0]);
+    for (const device of [0, MOVES_PER_TURN, count - 1]) thread.event(device);
+    thread.poll();
+    const all = oneByOne(socket);
+    for (const device of [0, MOVES_PER_TURN, count - 1])
+      expect(all.filter((one) => one.startsWith(`d${device}:`))).toEqual(
+        [1, 2, 3].map((n) => `d${device}:${n}`),
+      );
+  });
+
+  it('may become slow, a vip, and lose a device meanwhile', async () => {
+    const count = 2 * MOVES_PER_TURN;
+    const thread = new FakeThread({ ...ROOMY, sendQueueMaxBytes: 1e10, devices: count });
+    const devices = Array.from({ length: count }, (_, device) => device);
+    const [socket, vip, gone] = [1, 2, 3].map(() => thread.subscriber(devices)) as [
+      FakeSocket,
+      FakeSocket,
+      FakeSocket,
+    ];
+    const done: string[] = [];
+    thread.edge.deliverer.deliverOneByOne(socket.session, () => done.push('socket'));
+    thread.edge.deliverer.deliverOneByOne(vip.session, () => done.push('vip'));
+    thread.edge.deliverer.deliverOneByOne(gone.session, () => done.push('gone'));
+    thread.setVip(vip, true);
+    for (const device of [0, count - 1]) thread.detach(socket, device);
+    thread.end(gone);
+    thread.poll();
+    thread.lag(socket, 2e9);
+    socket.drainTo(0);
+    for (let turn = 0; turn < 10; turn++) await new Promise(setImmediate);
+    expect(done).toEqual(['socket', 'vip']);
+    for (const device of [0, 1, count - 2]) thread.event(device);
+    thread.poll();
+    expect([oneByOne(socket), oneByOne(vip)]).toEqual([
+      ['d1:1', `d${count - 2}:1`],
+      ['d0:1', 'd1:1', `d${count - 2}:1`],
+    ]);
+    thread.setVip(vip, false);
+    thread.event(1);
+    thread.poll();
+    expect([oneByOne(vip), vip.topics.size]).toEqual([['d1:2'], 0]);
   });
 });
+
+/** Its events since the last call. */
+function oneByOne(socket: FakeSocket): string[] {
+  return socket.frames
+    .splice(0)
+    .flatMap((frame) => (frame.op === 'batch' ? frame.events! : frame.op === 'event' ? [frame] : []))
+    .map(({ device, seq }) => `${device}:${seq}`);
+}
 
 describe('where events are published', () => {
   it('is every endpoint, but that with MQTT clients alone for MQTT only', () => {

@@ -23,9 +23,14 @@ function start() {
   const asks: Ask[] = [];
   const terminated: string[] = [];
   const retained: number[][] = [];
+  const held: number[] = [];
   const answers: (readonly number[])[] = [];
   const follows = new MqttFollows({
     request: (ask) => asks.push(ask),
+    holdRetained: ({ cells }: FollowedDevices) => held.push(...cells),
+    sendHeld: () => {
+      if (held.length > 0) retained.push(held.splice(0));
+    },
     sendRetained: ({ cells }: FollowedDevices) => retained.push([...cells]),
     sendTerminated: (device) => terminated.push(device),
     wantsPresence: (device) => device === 'a',
@@ -34,6 +39,7 @@ function start() {
     asks,
     terminated,
     retained,
+    held,
     answers,
     follows,
     answer: (errors: readonly number[]) => answers.push(errors),
@@ -71,6 +77,25 @@ describe('a SUBSCRIBE', () => {
     expect(answers).toEqual([[0, 103, 106]]);
   });
 
+  it('is a request for each thousand names', () => {
+    const { asks, answers, follows, answer } = start();
+    const names = Array.from({ length: 2001 }, (_, i) => (i % 2 === 0 ? `d${i}` : `p${i}.*`));
+    follows.subscribe(
+      names.map((name) => ({ name, kinds: ALL, retained: name === 'd2000' ? Kind.status : 0 })),
+      NOBODY,
+      answer,
+    );
+    for (const [request, named] of [500, 500, 1].entries()) {
+      const { devices = [], filters = [] } = asks[request]?.named ?? {};
+      expect([asks.length, devices.length]).toEqual([request + 1, named]);
+      expect([...devices, ...filters].length).toBeLessThanOrEqual(1000);
+      follows.answered([], request === 1 ? [{ device: 'd1000', why: Refusal.full }] : [], false);
+      for (const filter of filters) follows.page(filter, [], false);
+    }
+    expect(asks.map(({ wantsKept }) => wantsKept)).toEqual([false, false, true]);
+    expect(answers).toEqual([names.map((name) => (name === 'd1000' ? 106 : 0))]);
+  });
+
   it('is answered at once when all are denied', () => {
     const { asks, answers, follows, answer } = start();
     follows.subscribe([{ name: '*', kinds: ALL, retained: 0 }], new Set(['*']), answer);
@@ -78,11 +103,12 @@ describe('a SUBSCRIBE', () => {
   });
 
   it('is answered when the last page of its filters has come; retained events come after that', () => {
-    const { answers, retained, follows, answer } = start();
+    const { answers, retained, held, follows, answer } = start();
     follows.subscribe([{ name: 'a.*', kinds: ALL, retained: Kind.message }], NOBODY, answer);
     follows.answered([], [], false);
     follows.page('a.*', [entry('a.1', 1)], true);
     expect([answers, retained]).toEqual([[], []]);
+    expect(held).toEqual([1, 5, 10, Kind.message]); // not all in one go at the end
     follows.page('a.*', [entry('a.2', 2)], false);
     expect(answers).toEqual([[0]]);
     expect(retained).toEqual([[1, 5, 10, Kind.message, 2, 5, 10, Kind.message]]);
@@ -184,6 +210,22 @@ describe('an UNSUBSCRIBE', () => {
     expect(isAnswered).toBe(false);
     follows.answered([entry('a', 1)], [], false);
     expect(isAnswered).toBe(true);
+  });
+
+  it('is a request for each thousand names, the last of which answers it', () => {
+    const { asks, follows } = start();
+    let isAnswered = false;
+    follows.unsubscribe(
+      Array.from({ length: 1001 }, (_, i) => `d${i}`),
+      () => {
+        isAnswered = true;
+      },
+    );
+    expect(asks.map(({ named }) => named?.devices.length)).toEqual([1000]);
+    follows.answered([], [], false);
+    expect([asks[1]?.named?.devices, isAnswered]).toEqual([['d1000'], false]);
+    follows.answered([], [], false);
+    expect([asks.length, isAnswered]).toEqual([2, true]);
   });
 });
 

@@ -68,6 +68,8 @@ describe('a CONNECT', () => {
   it.each([
     [closes.overCapacity, 0x97],
     [closes.drain, 0x88],
+    [closes.kicked, 0x87],
+    [closes.tokenExpired, 0x87],
   ])('that the hub closes meanwhile is refused ($reason)', async (close, reasonCode) => {
     const hub = new OneThreadHub();
     const client = await Client.open(hub);

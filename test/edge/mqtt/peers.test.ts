@@ -1,5 +1,7 @@
 /** The MQTT connections of an edge together. */
 import { describe, expect, it } from 'vitest';
+import type { MqttPeer } from '../../../src/edge/mqtt/peer.ts';
+import { INTEREST_LOOKS_MAX } from '../../../src/edge/mqtt/peers.ts';
 import { OneThreadHub } from '../one-thread-hub.ts';
 import { Client } from './mqtt-client.ts';
 
@@ -81,18 +83,28 @@ describe('the connections of MQTT', () => {
   });
 });
 
-describe('a kept session', () => {
-  const kept = (...filters: string[]) => ({
-    subscriptions: filters.map((filter) => ({ filter, identifier: 0, noLocal: false })),
-    packetIds: [],
-    scope: '',
+describe('clients that want to know whether anybody listens to them, and are no devices', () => {
+  const looks = (count: number, ticks: number): number[] => {
+    const { mqtt } = new OneThreadHub().edge;
+    const looked = Array.from({ length: count }, () => 0);
+    for (const n of looked.keys()) {
+      const lookAtInterest = (): void => {
+        looked[n]! += 1;
+      };
+      mqtt.watchInterest({ lookAtInterest } as MqttPeer, true);
+    }
+    for (let tick = 0; tick < ticks; tick++) mqtt.interestWatch.tick();
+    return looked;
+  };
+
+  it('are looked at each time', () => {
+    expect(looks(3, 2)).toEqual([2, 2, 2]);
+    expect(new Set(looks(INTEREST_LOOKS_MAX, 2))).toEqual(new Set([2]));
   });
 
-  it('follows devices where one of its topic filters does', () => {
-    const { mqtt } = new OneThreadHub().edge;
-    expect(mqtt.followsDevices(kept())).toBe(false);
-    expect(mqtt.followsDevices(kept('devices/dev/interest'))).toBe(false);
-    expect(mqtt.followsDevices(kept('elsewhere'))).toBe(false);
-    expect(mqtt.followsDevices(kept('elsewhere', 'devices/dev/interest', 'devices/+/message'))).toBe(true);
+  it('are looked at in turn when they are many', () => {
+    const count = 2 * INTEREST_LOOKS_MAX;
+    expect(looks(count, 1).reduce((sum, each) => sum + each)).toBe(INTEREST_LOOKS_MAX);
+    expect(new Set(looks(count, 4))).toEqual(new Set([2]));
   });
 });

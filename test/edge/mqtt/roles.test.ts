@@ -17,6 +17,29 @@ async function gatewayOf(options: OneThreadHubOptions = {}, connect = {}) {
   return { hub, gateway };
 }
 
+describe('a gateway with a will', () => {
+  it('is refused where it cannot pay for the device of its will: it would rely on that', async () => {
+    const { hub, gateway } = await gatewayOf({ settings: { deviceRate: 1, deviceBurst: 1 } });
+    gateway.send({ cmd: 'pingreq' });
+    gateway.disconnect();
+    await hub.settle();
+    const will = {
+      topic: 'devices/site-a.1/message',
+      payload: Buffer.from('x'),
+      qos: 0,
+      retain: false,
+    } as const;
+    const { connack, client } = await Client.connect(hub, 'gw', { connect: { ...withToken, will } });
+    expect(connack).toMatchObject({ cmd: 'connack', reasonCode: 0x97 });
+    expect(client.socket.closed?.code).toBe(closes.overCapacity.code);
+    await hub.settle();
+    expect([...hub.edge.mqtt.all]).toEqual([]);
+    hub.clock.advance(1000);
+    await Client.in(hub, 'gw', { connect: { ...withToken, will } });
+    expect(stateOf(hub, 'site-a.1')).toBe('online');
+  });
+});
+
 describe('a client that is a device and a subscriber', () => {
   it('follows others, and is followed', async () => {
     const hub = new OneThreadHub();

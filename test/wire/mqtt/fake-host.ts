@@ -3,7 +3,7 @@
  * it answers at once, or when told.
  */
 import mqttPacket, { type IConnectPacket, type Packet } from 'mqtt-packet';
-import type { MqttSettings } from '../../../src/wire/mqtt/connecting.ts';
+import { type MqttSettings, mayBeDevice } from '../../../src/wire/mqtt/connecting.ts';
 import type { Version } from '../../../src/wire/mqtt/constants.ts';
 import type {
   AdmitAnswer,
@@ -18,6 +18,7 @@ import type {
   TokenRole,
 } from '../../../src/wire/mqtt/host.ts';
 import { MqttSession } from '../../../src/wire/mqtt/session.ts';
+import { MqttSubscriptions } from '../../../src/wire/mqtt/subscriptions.ts';
 import { DEFAULT_TEMPLATES } from '../../../src/wire/mqtt/templates.ts';
 import type { TopicLayout } from '../../../src/wire/mqtt/topics.ts';
 import { FakeClock } from '../../support/fake-clock.ts';
@@ -73,8 +74,11 @@ export class FakeHost implements MqttHost {
   lateAdmission: ((admission: AdmitAnswer) => void) | undefined;
   lateJoined: ((joined: Joined) => void) | undefined;
 
-  constructor(listener: MqttHost['listener']) {
+  readonly layout: TopicLayout;
+
+  constructor(listener: MqttHost['listener'], layout: TopicLayout) {
     this.listener = listener;
+    this.layout = layout;
   }
 
   write(bytes: Uint8Array): void {
@@ -94,8 +98,18 @@ export class FakeHost implements MqttHost {
 
   join(request: JoinRequest, answer: (joined: Joined) => void): void {
     this.joins.push(request);
-    if (this.joined === undefined) this.lateJoined = answer;
-    else answer(this.joined);
+    const tell = (joined: Joined): void => answer(this.#restored(joined, request.id));
+    if (this.joined === undefined) this.lateJoined = tell;
+    else tell(this.joined);
+  }
+
+  #restored(joined: Joined, id: string): Joined {
+    if (!joined.ok || joined.kept === undefined) return joined;
+    const restored = new MqttSubscriptions();
+    restored.scope = joined.kept.scope;
+    const device = mayBeDevice(this.role) ? id : undefined;
+    for (const kept of joined.kept.subscriptions) restored.restore(kept, this.layout, device);
+    return { ...joined, restored };
   }
 
   becomeDevice(): void {
@@ -106,8 +120,9 @@ export class FakeHost implements MqttHost {
     this.became.push('subscriber');
   }
 
-  deliverOneByOne(): void {
+  deliverOneByOne(done: () => void): void {
     this.became.push('one by one');
+    done();
   }
 
   coversDevice(device: string): boolean {
@@ -189,7 +204,7 @@ export class Peer {
 
   constructor({ version = 5, listener = 'tcp', role, layout = usual, settings }: PeerOptions = {}) {
     this.version = version;
-    this.host = new FakeHost(listener);
+    this.host = new FakeHost(listener, layout);
     this.host.role = role;
     const all = { packetBytesMax: 65_536, keptMsMax: 300_000, keepAliveSecondsMax: 0, ...settings };
     this.session = new MqttSession(this.host, { layout, clock: this.clock, settings: all });

@@ -221,6 +221,29 @@ describe('a burst of requests', () => {
     expect(peer.host.follows[0]).toHaveLength(1000);
   });
 
+  it('may have any number of topic filters, of which no more than a thousand are kept and all are paid for', () => {
+    const peer = connected();
+    const before = peer.host.charged;
+    // 20,000 topic filters of three bytes: empty, with QoS 0
+    const packet = Buffer.alloc(1 + 3 + 2 + 1 + 60_000);
+    packet.set([0x82, 0xe3, 0xd4, 0x03, 0, 1, 0]);
+    const granted = grantedOf(peer.sendBytes(packet));
+    expect([granted.length, granted[999], granted[1000], granted.at(-1)]).toEqual([20_000, 0x8f, 0x97, 0x97]);
+    expect(peer.host.charged - before).toBeCloseTo(401);
+  });
+
+  it('is refused when too many topic filters wait, however short', () => {
+    const peer = connected();
+    peer.host.answersRequests = false;
+    peer.subscribe('devices/#');
+    const filters = Array.from({ length: 1000 }, () => ({ topic: 'a' }));
+    const answers = [2, 3, 4, 5, 6].map((id) => subscribe(peer, filters, id).length);
+    expect(answers).toEqual([0, 0, 0, 0, 1]);
+    while (peer.host.later.length > 0) peer.host.later.shift()?.();
+    expect(peer.said()).toHaveLength(5);
+    expect(grantedOf(subscribe(peer, filters, 7))).toHaveLength(1000);
+  });
+
   it('cannot exceed ten thousand topic filters or 256 KiB of them per session', () => {
     const peer = connected();
     const granted: number[] = [];
@@ -231,6 +254,11 @@ describe('a burst of requests', () => {
     expect(granted.filter((code) => code === 0)).toHaveLength(10_000);
     expect(granted.at(-1)).toBe(0x97);
     expect(subscribe(peer, [{ topic: '+/d1/+' }])).toMatchObject([{ granted: [0] }]);
+    peer.unsubscribe('+/d1/+', '+/d2/+');
+    const [again, further] = ['+/d2/+', 'devices/d3/#'].map((topic) => ({ topic }));
+    expect(grantedOf(subscribe(peer, [again!, again!, further!, { topic: '+/more/+' }]).slice(-1))).toEqual([
+      0, 0, 0, 0x97,
+    ]);
     const wordy = connected();
     let count = 0;
     for (let batch = 0; batch < 10; batch++) {
@@ -267,8 +295,8 @@ describe('interest', () => {
       expect(peer.subscribe('devices/dev-1/interest')).toMatchObject([{ cmd: 'suback', granted: [0] }]);
       expect(peer.host.interest).toEqual([true]);
       expect(peer.host.follows).toEqual([]);
-      peer.session.interestIs(false, true);
-      peer.session.interestIs(true, false);
+      peer.session.interest.is(false, true);
+      peer.session.interest.is(true, false);
       expect(peer.said()).toMatchObject([
         { topic: 'devices/dev-1/interest', payload: Buffer.from('0'), retain: true, qos: 0 },
         { topic: 'devices/dev-1/interest', payload: Buffer.from('1'), retain: false, qos: 0 },
@@ -276,6 +304,52 @@ describe('interest', () => {
       peer.unsubscribe('devices/dev-1/interest');
       expect(peer.host.interest).toEqual([true, false]);
     }
+  });
+
+  it('comes with the identifiers of the subscriptions to it', () => {
+    const peer = connected();
+    subscribe(peer, [{ topic: 'devices/dev-1/interest' }], 1, 7);
+    subscribe(peer, [{ topic: 'devices/dev-1/#' }], 2, 300);
+    subscribe(peer, [{ topic: 'devices/+/message' }], 3, 9);
+    subscribe(peer, [{ topic: '+/dev-1/interest' }], 4);
+    peer.session.interest.is(true, false);
+    expect(peer.said()).toMatchObject([
+      { topic: 'devices/dev-1/interest', properties: { subscriptionIdentifier: [7, 300] } },
+    ]);
+  });
+
+  it('is told as it is where retained messages are wanted, and only then', () => {
+    const topic = 'devices/dev-1/interest';
+    const peer = connected();
+    const told = (): unknown[] => peer.said().map((packet) => 'retain' in packet && packet.retain);
+    subscribe(peer, [{ topic, rh: 2 }]);
+    peer.session.interest.is(false, true);
+    expect(told()).toEqual([]);
+    peer.session.interest.is(true, false);
+    expect(told()).toEqual([false]);
+    subscribe(peer, [{ topic, rh: 1 }]);
+    subscribe(peer, [{ topic, rh: 2 }]);
+    expect(peer.host.interest).toEqual([true]); // it is told already
+    subscribe(peer, [{ topic, rh: 0 }]);
+    expect(peer.host.interest).toEqual([true, true]);
+    peer.said();
+    peer.session.interest.is(true, true);
+    expect(told()).toEqual([true]);
+    peer.unsubscribe(topic);
+    peer.said();
+    subscribe(peer, [{ topic, rh: 1 }]);
+    peer.said();
+    peer.session.interest.is(true, true);
+    expect(told()).toEqual([true]);
+  });
+
+  it('is told without the retain flag where a session goes on', () => {
+    const peer = new Peer();
+    const subscription = { filter: 'devices/dev-1/interest', identifier: 5, noLocal: false };
+    peer.host.joined = { ok: true, kept: { subscriptions: [subscription], packetIds: [], scope: '' } };
+    peer.connect({ clean: false });
+    peer.session.interest.is(true, true);
+    expect(peer.said()).toMatchObject([{ retain: false, properties: { subscriptionIdentifier: 5 } }]);
   });
 
   it('is included in devices/ID/#', () => {

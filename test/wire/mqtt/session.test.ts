@@ -255,7 +255,7 @@ describe('a late answer of the hub', () => {
     while (peer.host.later.length > 0) peer.host.later.shift()?.();
     expect(peer.said()).toEqual([]);
     expect(peer.host.unfollows).toEqual([]);
-    peer.session.interestIs(true, false);
+    peer.session.interest.is(true, false);
     expect(peer.said()).toEqual([]);
   });
 });
