@@ -2,6 +2,7 @@
 import { availableParallelism } from 'node:os';
 import type { Logger } from 'pino';
 import { readTokenConfig, type TokenConfig } from './access/keys.ts';
+import { checkNatsCreds } from './access/nats-creds.ts';
 import { type FileBudget, fileBudget } from './access/open-files.ts';
 import { systemClock } from './clock.ts';
 import { type AttachedEdge, attachEdge } from './edge/attach.ts';
@@ -72,7 +73,7 @@ export interface Started {
 const FILES_PER_FRONTED_CONNECTION = 3;
 
 /**
- * @throws KeyError when the file of the public key, the certificate or its key cannot be used
+ * @throws KeyError when the file of the public key, the certificate, its key or NATS' credentials cannot be used
  */
 export async function layBase(
   settings: Settings,
@@ -90,6 +91,7 @@ export async function layBase(
     startFront: fronts.start,
   });
   const tokens = readTokenConfig(settings, readTextFile);
+  checkNatsCreds(settings, readTextFile);
   const counts = countThreads(settings, transport, logger);
   const edges = planEdges({ ...counts, cluster: settings.clusterNatsUrl.length > 0 });
   const clusterEdge = edges.find(({ role }) => role === 'cluster')?.edge;

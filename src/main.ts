@@ -174,8 +174,10 @@ function greeting(
     `mode         ${transport}; ${threads}`,
     '',
   ];
+  // Who started the hub through npm may have no "dat" on the path; npx finds the one that npm started.
+  const dat = (process.env['npm_lifecycle_event'] ?? '') === '' ? 'dat' : 'npx dat';
   if (isAuthenticated(settings))
-    return [...listening, 'peers need tokens: dat token create --help', ''].join('\n');
+    return [...listening, `peers need tokens: ${dat} token create --help`, ''].join('\n');
   // Which name the certificate is for, and whether this host trusts it, is not known here.
   if (secure !== '') return listening.join('\n');
   const script = [

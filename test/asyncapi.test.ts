@@ -78,6 +78,39 @@ describe('asyncapi.yaml', () => {
     }
   });
 
+  it('says of every object what is in it', () => {
+    const { components } = parse(text) as { components: { messages: object } };
+    const empty: string[] = [];
+    const look = (schema: unknown, path: string): void => {
+      if (typeof schema !== 'object' || schema === null) return;
+      const { type, properties, additionalProperties } = schema as Record<string, unknown>;
+      if (type === 'object' && (properties ?? additionalProperties) === undefined) empty.push(path);
+      for (const [key, below] of Object.entries(schema))
+        if (key !== 'examples') look(below, `${path}/${key}`);
+    };
+    look(components.messages, '');
+    expect(empty).toEqual([]);
+  });
+
+  it('takes the event that nobody could number: of a device whose node was lost', () => {
+    const lost = {
+      op: 'event',
+      device: 'dev-1',
+      type: 'status',
+      source: 'hub',
+      seq: 0,
+      at: 1,
+      priority: 'high',
+    };
+    const event = { ...lost, data: { state: 'offline', reason: 'node lost' } };
+    expect(toSubscriber['event']?.schema?.safeParse(event)).toMatchObject({ success: true });
+  });
+
+  it('takes a resumed of another node, which names filters too', () => {
+    const resumed = { op: 'resumed', devices: [], filters: ['site-a.*'], more: false };
+    expect(toSubscriber['resumed']?.schema?.safeParse(resumed)).toMatchObject({ success: true });
+  });
+
   it('names every close code', () => {
     for (const { code, reason } of Object.values(closes)) {
       expect(text.replace(/\s+/g, ' ')).toContain(`${code} ${reason}`);

@@ -24,6 +24,18 @@ describe('rules between settings', () => {
     (host) => expect(settingsOf({ env: { DAT_HOST: host } }).host).toBe(host),
   );
 
+  it('refuse one port for two listeners, but not any free port for all', () => {
+    expect(problemsOf({ env: { DAT_DEVICE_PORT: '7401' } })).toEqual([
+      'env DAT_DEVICE_PORT: got 7401, expected another port than that of DAT_SUBSCRIBER_PORT',
+    ]);
+    expect(problemsOf({ env: { DAT_MQTT_PORT: '7400' } })).toEqual([
+      'env DAT_MQTT_PORT: got 7400, expected another port than that of DAT_DEVICE_PORT',
+    ]);
+    expect(problemsOf({ argv: ['--admin-port', '9'], env: { DAT_SUBSCRIBER_PORT: '9' } })).toHaveLength(1);
+    const env = { DAT_DEVICE_PORT: '0', DAT_SUBSCRIBER_PORT: '0', DAT_ADMIN_PORT: '0', DAT_MQTT_PORT: '0' };
+    expect(settingsOf({ env }).mqttPort).toBe(0);
+  });
+
   it('refuse a certificate without its key, and a key without its certificate', () => {
     expect(problemsOf({ env: { DAT_TLS_CERT_FILE: 'a.pem' } })).toEqual([
       'env DAT_TLS_KEY_FILE: got nothing, expected the path of a PEM file, because env DAT_TLS_CERT_FILE is set',

@@ -196,6 +196,12 @@ describe('values', () => {
     expect(problems).toHaveLength(1);
   });
 
+  it.each(['site.a', 'a:b', 'a~b', 'x'.repeat(65)])('refuse %j as the name of a cluster', (value) => {
+    expect(problemsOf({ env: { DAT_CLUSTER_NAME: value } })).toEqual([
+      expect.stringMatching(/^env DAT_CLUSTER_NAME: got .+, expected 1 to 64 of A-Z a-z 0-9 _ -$/),
+    ]);
+  });
+
   it.each(['-1', '33', 'all'])('refuse %j as the number of fan-out workers', (value) => {
     expect(problemsOf({ env: { DAT_FANOUT_WORKERS: value } })).toEqual([
       `env DAT_FANOUT_WORKERS: got "${value}", expected auto, or a whole number from 0 to 32`,

@@ -7,11 +7,16 @@ import itertools
 import json
 import os
 import random
+import urllib.parse
 
 import websockets
 
 URL = os.environ.get("DEVICE_URL", "ws://127.0.0.1:7400")
 DEVICE = os.environ.get("DEVICE_ID", "thermometer-python")
+TOKEN = os.environ.get("DEVICE_TOKEN")  # where the hub wants one: of the role device, with the id as its sub
+
+QUERY = {"id": DEVICE} if TOKEN is None else {"id": DEVICE, "token": TOKEN}
+ADDRESS = f"{URL}/v1/device?{urllib.parse.urlencode(QUERY)}"
 
 
 async def measure(hub):
@@ -24,14 +29,21 @@ async def measure(hub):
 
 
 async def main():
-    # Reconnects with backoff whenever the connection is lost.
-    async for hub in websockets.connect(f"{URL}/v1/device?id={DEVICE}"):
+    failures = 0
+    while True:
         try:
-            await measure(hub)
+            async with websockets.connect(ADDRESS) as hub:
+                failures = 0
+                await measure(hub)
         except websockets.ConnectionClosed as closed:
             print(closed)
             if closed.rcvd and 4000 <= closed.rcvd.code <= 4099:
                 break  # these codes mean: do not reconnect
+        except (OSError, asyncio.TimeoutError, websockets.InvalidHandshake) as error:
+            print(error)  # no hub there, or it refused: with 401 it wants a token
+        failures += 1
+        # Longer and longer, and each device for another time, so that a fleet does not come back all at once.
+        await asyncio.sleep(random.uniform(0, min(30, 2**failures)))
 
 
 try:

@@ -24,12 +24,12 @@ export interface FrameDescription {
 export type Frames = Readonly<Record<string, FrameDescription>>;
 
 export const id = z.string().regex(ID);
-export const requestId = z
+const requestId = z
   .union([z.string(), z.number()])
   .optional()
   .describe('Echoed in the answer; at most 256 characters of JSON');
 const echoedId = z.union([z.string(), z.number()]).optional().describe("The refused or answered frame's id");
-const ackId = z.union([z.string(), z.number()]).describe('At most 255 bytes of JSON');
+export const ackId = z.union([z.string(), z.number()]).describe('At most 255 bytes of JSON');
 const priority = z.enum(['low', 'normal', 'high']);
 export const deviceStatus = z.string().min(1).max(STATUS_CHARACTERS_MAX);
 const deviceState = z.enum(['online', 'stale', 'offline']);
@@ -213,7 +213,7 @@ const broadcast = z.strictObject({
   source: z
     .enum(['device', 'hub'])
     .describe('hub: the state of the device has changed; data is {"state","reason"}'),
-  seq: z.int().min(1).describe('Number of the event, counted per device without holes'),
+  seq: z.int().min(0).describe('Counted per device, from 1 and without holes; 0 only with "node lost"'),
   at: wallClock.describe('When the hub received it: wall clock, ms'),
   priority,
   status: deviceStatus.optional().describe('Only for a status that the device sent'),
@@ -300,7 +300,12 @@ export const toSubscriber: Frames = {
   },
   resumed: {
     summary: 'More of what the welcome began to name',
-    schema: z.strictObject({ op: z.literal('resumed'), devices: z.array(id), more: z.boolean() }),
+    schema: z.strictObject({
+      op: z.literal('resumed'),
+      devices: z.array(id),
+      filters: z.array(filter).optional().describe('In a cluster: kept by another node, which said so late'),
+      more: z.boolean(),
+    }),
     example: { op: 'resumed', devices: ['dev-1'], more: false },
   },
   unsubscribed: {

@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import { closes, errors } from '../codes.ts';
 import {
+  ackId,
   ackMembers,
   deviceStatus,
   draining,
@@ -10,11 +11,15 @@ import {
   type Frames,
   id,
   pingIntervalMs,
-  requestId,
 } from './frames.ts';
 
 const device = id.describe('The device that the frame is about');
-const op = (name: 'open' | 'close') => z.looseObject({ op: z.literal(name), device, id: requestId });
+const op = (name: 'open' | 'close') =>
+  z.looseObject({
+    op: z.literal(name),
+    device,
+    id: ackId.optional().describe('Echoed when the frame is refused; at most 255 bytes of JSON'),
+  });
 
 export const fromGateway: Frames = {
   gatewayMessage: {

@@ -2,17 +2,7 @@
  * Names of the cluster: its subjects, its bucket, and ids inside of them. Ids may hold dots, which separate tokens of a
  * NATS subject, so they travel as base64url. Pure; any thread.
  */
-import { isId } from '../wire/id.ts';
-
-/** Cluster names are part of subjects and of the bucket's name. */
-const CLUSTER_NAME = /^[A-Za-z0-9_-]{1,64}$/;
-
-const CLUSTER_NAME_ACCEPTED = '1 to 64 of A-Z a-z 0-9 _ -';
-
-/** Whether the text can be part of a subject of NATS and of the name of a bucket. */
-export function isClusterName(text: string): boolean {
-  return CLUSTER_NAME.test(text);
-}
+import { CLUSTER_NAME_ACCEPTED, isClusterName, isId } from '../wire/id.ts';
 
 export interface ClusterNames {
   /** Where every node hears every node's beats. */

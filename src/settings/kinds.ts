@@ -4,7 +4,7 @@
  */
 import { isIP } from 'node:net';
 import { z } from 'zod';
-import { ID_ACCEPTED, isId } from '../wire/id.ts';
+import { CLUSTER_NAME_ACCEPTED, ID_ACCEPTED, isClusterName, isId } from '../wire/id.ts';
 import { TEMPLATES_ACCEPTED } from '../wire/mqtt/templates.ts';
 
 /** Linux accepts no longer paths. */
@@ -214,3 +214,11 @@ export function idOrNone(none: string): SettingKind<string> {
     words: [],
   };
 }
+
+/** Of a cluster: part of names in NATS, so fewer characters than an id has. */
+export const clusterName: SettingKind<string> = {
+  schema: z.string().refine(isClusterName),
+  accepted: CLUSTER_NAME_ACCEPTED,
+  placeholder: 'name',
+  words: [],
+};

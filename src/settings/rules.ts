@@ -20,6 +20,9 @@ interface Rule {
   readonly check: (settings: Settings, circumstances: Circumstances) => string | undefined;
 }
 
+/** All listeners bind to one address. */
+const LISTENER_PORTS = ['devicePort', 'subscriberPort', 'adminPort', 'mqttPort'] as const;
+
 const rules: readonly Rule[] = [
   {
     keys: ['host', 'insecure', 'authJwtSecret', 'authJwtPublicKeyFile', 'authJwksUrl'],
@@ -37,6 +40,19 @@ const rules: readonly Rule[] = [
       if (adminToken !== '' || isLoopback(host)) return undefined;
       const expected = `a bearer token for the admin API, because the address ${shown(host)} is not loopback`;
       return problem(placeOf('adminToken', origins), 'nothing', expected);
+    },
+  },
+  {
+    keys: ['devicePort', 'subscriberPort', 'adminPort', 'mqttPort'],
+    check: (settings, { origins }) => {
+      for (const [at, key] of LISTENER_PORTS.entries()) {
+        const port = settings[key];
+        const other = LISTENER_PORTS.slice(0, at).find((before) => settings[before] === port);
+        if (other === undefined || port === 0) continue; // 0: any free port
+        const [given, taken] = origins.has(key) ? [key, other] : [other, key];
+        return problem(placeOf(given, origins), shown(port), `another port than that of ${envName(taken)}`);
+      }
+      return undefined;
     },
   },
   {

@@ -1,5 +1,6 @@
 /** Finds the problems of a start with these settings: reads and checks the files that they name, as a start does. */
 import { readTokenConfig } from '../access/keys.ts';
+import { checkNatsCreds } from '../access/nats-creds.ts';
 import { KeyError } from '../key-error.ts';
 import { checkWritable, SnapshotRefused } from '../snapshot/files.ts';
 import { readTls } from '../transport/tls.ts';
@@ -13,6 +14,7 @@ export function startProblems(settings: Settings, readFile: (path: string) => st
   const steps: readonly (() => unknown)[] = [
     () => expectValid(readTls(settings, readFile)),
     () => readTokenConfig(settings, readFile),
+    () => checkNatsCreds(settings, readFile),
     () => settings.snapshotFile !== '' && checkWritable(settings.snapshotFile),
   ];
   return steps.flatMap((step) => {

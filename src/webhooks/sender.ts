@@ -120,7 +120,11 @@ function retryAfterMsOf(response: Response, nowMs: number): number {
 
 /** In a word or two: a message may hold the URL, and the URL a secret. */
 function whyOf(error: unknown): string {
-  const { name, cause } = error as { readonly name?: string; readonly cause?: { readonly code?: string } };
+  const { name, cause } = error as {
+    readonly name?: string;
+    readonly cause?: { readonly code?: string; readonly message?: string };
+  };
   if (name === 'TimeoutError') return `no answer within ${ANSWER_MS_MAX / 1e3} s`;
+  if (cause?.message === 'bad port') return 'fetch sends nothing to this port'; // 6667, for example: of another protocol
   return cause?.code ?? name ?? 'error';
 }

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { clusterNames, decodeName, encodeName, isClusterName } from '../../src/cluster/names.ts';
-import { isId } from '../../src/wire/id.ts';
+import { clusterNames, decodeName, encodeName } from '../../src/cluster/names.ts';
+import { isClusterName, isId } from '../../src/wire/id.ts';
 
 const id = fc.stringMatching(/^[A-Za-z0-9._:~-]{1,128}$/).filter(isId);
 

@@ -64,13 +64,18 @@ describe('the health check of the image', () => {
   const check = (env: Record<string, string>) =>
     spawnSync(process.execPath, [join(ROOT, 'deploy/healthcheck.mjs')], { env }).status;
 
-  it('passes for a hub that is ready, with a certificate too, and fails without one', async () => {
+  it('passes for a hub that is ready, at its address and with a certificate too, and fails without one', async () => {
     const hub = await startHub();
     const port = String(hub.adminPort);
     expect(check({ DAT_ADMIN_PORT: port })).toBe(0);
     expect(check({ DAT_ADMIN_PORT: port, DAT_TLS_CERT_FILE: 'any' })).toBe(1);
     expect(await hub.stop()).toBe(0);
     expect(check({ DAT_ADMIN_PORT: port })).toBe(1);
+    const elsewhere = await startHub({ DAT_HOST: '127.0.0.2' });
+    const there = { DAT_ADMIN_PORT: String(elsewhere.adminPort) };
+    expect(check({ ...there, DAT_HOST: '127.0.0.2' })).toBe(0);
+    expect(check({ ...there, DAT_HOST: '127.0.0.3' })).toBe(1);
+    expect(await elsewhere.stop()).toBe(0);
     const { certFile, keyFile } = makeCertificate(temporaryDirectory());
     const secure = await startHub({ DAT_TLS_CERT_FILE: certFile, DAT_TLS_KEY_FILE: keyFile });
     expect(check({ DAT_ADMIN_PORT: String(secure.adminPort), DAT_TLS_CERT_FILE: certFile })).toBe(0);

@@ -68,9 +68,10 @@ describe('the chart', () => {
     expect([...ingress.matchAll(/name: (device|subscriber|admin)$/gm)].map(([, port]) => port)).toEqual([
       'device',
       'subscriber',
+      'subscriber', // of the host for MQTT
     ]);
     expect(values).toMatchObject({
-      ingress: { devicePaths: ['/v1/device', '/v1/gateway'], subscriberPaths: ['/v1/subscribe'] },
+      ingress: { devicePaths: ['/v1/device', '/v1/gateway', '/mqtt'], subscriberPaths: ['/v1/subscribe'] },
     });
   });
 });
@@ -145,6 +146,25 @@ describe.skipIf(helm === undefined)('what helm renders (skipped without helm)', 
       render(`fullnameOverride=${name}`, ...set).find(({ kind }) => kind !== 'Service')?.metadata.name;
     expect(nameOf()).toHaveLength(57);
     expect(nameOf('cluster.enabled=true')).toHaveLength(52);
+  });
+
+  it('has MQTT where it is asked for: over TCP, and for subscribers on a host of their own', () => {
+    const all = JSON.stringify(render('service.mqttPort=8883'));
+    expect(all).toContain('"name":"mqtt","port":8883,"targetPort":"mqtt"');
+    expect(all).toContain('{"name":"DAT_MQTT_PORT","value":"1883"}');
+    expect(JSON.stringify(render())).not.toContain('mqtt');
+    const hosts = [
+      'ingress.enabled=true',
+      'ingress.host=hub.example',
+      'ingress.mqttSubscriberHost=mqtt.example',
+    ];
+    const ingress = render(...hosts, 'ingress.tlsSecret=tls').find(({ kind }) => kind === 'Ingress');
+    expect(ingress).toMatchObject({
+      spec: {
+        tls: [{ hosts: ['hub.example', 'mqtt.example'] }],
+        rules: [{ host: 'hub.example' }, { host: 'mqtt.example', http: { paths: [{ path: '/mqtt' }] } }],
+      },
+    });
   });
 
   it('is nodes with names of their own in a cluster', () => {

@@ -4,7 +4,11 @@ import { once } from 'node:events';
 import { appendFileSync, readFileSync, writeFileSync } from 'node:fs';
 import { request } from 'node:https';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import mqtt, { type MqttClient } from 'mqtt';
 import { describe, expect, it, onTestFinished } from 'vitest';
+import { parse } from 'yaml';
+import { admin } from '../support/admin.ts';
 import { type Certificate, makeCertificate } from '../support/certificates.ts';
 import { eventually } from '../support/eventually.ts';
 import { freePort } from '../support/free-ports.ts';
@@ -12,6 +16,7 @@ import { type HubProcess, startHub } from '../support/hub-process.ts';
 import { Device, Subscriber, UpgradeRefused } from '../support/peers.ts';
 import { programPath } from '../support/programs.ts';
 import { temporaryDirectory } from '../support/temporary.ts';
+import { WAIT_MS } from '../support/waits.ts';
 
 const example = (path: string): string =>
   readFileSync(new URL(`../../deploy/${path}`, import.meta.url), 'utf8');
@@ -89,6 +94,33 @@ function statusOf(port: number, ca: string, path: string): Promise<number> {
   });
 }
 
+describe.skipIf(programPath('haproxy') === undefined)(
+  'the balancer of a cluster (skipped without haproxy)',
+  () => {
+    it('is a configuration that haproxy takes', () => {
+      const path = fileURLToPath(new URL('../../deploy/nats/haproxy.cfg', import.meta.url));
+      const checked = spawnSync(programPath('haproxy')!, ['-c', '-f', path], { encoding: 'utf8' });
+      expect(checked.status, checked.stderr + checked.stdout).toBe(0);
+      expect(checked.stderr + checked.stdout).not.toMatch(/warn/i);
+    });
+
+    it('may open the files that its connections need', () => {
+      const { services } = parse(example('compose.cluster.yaml')) as {
+        services: { balancer: { ulimits?: { nofile?: number } } };
+      };
+      const [, connections] = /maxconn (\d+)/.exec(example('nats/haproxy.cfg'))!;
+      expect(services.balancer.ulimits?.nofile).toBeGreaterThan(2 * Number(connections));
+    });
+  },
+);
+
+async function mqttAt(port: number, ca: string, path: string, clientId: string): Promise<MqttClient> {
+  const options = { clientId, ca, reconnectPeriod: 0, connectTimeout: WAIT_MS };
+  const client = await mqtt.connectAsync(`wss://127.0.0.1:${port}${path}`, options, false);
+  onTestFinished(() => void client.end(true));
+  return client;
+}
+
 for (const { name, check, commandFor } of proxies) {
   const program = programPath(name);
 
@@ -119,6 +151,19 @@ for (const { name, check, commandFor } of proxies) {
       expect((await subscriber.event()).data).toBe('through the proxy');
       const foreign = Subscriber.connect(port, '', { ca, origin: 'https://elsewhere.example' });
       await expect(foreign).rejects.toThrow(UpgradeRefused);
+
+      // MQTT over WebSocket, on the hub's two ports.
+      const follower = await mqttAt(port, ca, '/mqtt/subscribe', 'mqtt-follower');
+      await follower.subscribeAsync('devices/mqtt-dev/message');
+      const arrived = new Promise<string>((resolve) => {
+        follower.once('message', (_topic, payload) => resolve(payload.toString()));
+      });
+      const sensor = await mqttAt(port, ca, '/mqtt', 'mqtt-dev');
+      await sensor.publishAsync('devices/mqtt-dev/message', '{"through":"the proxy"}', { qos: 1 });
+      expect(await arrived).toBe('{"through":"the proxy"}');
+      // On the devices' port a client is a device as soon as it is there; on the other only when it publishes.
+      const { body } = await admin(hub.adminPort, 'GET', '/v1/devices');
+      expect(JSON.stringify(body)).not.toContain('mqtt-follower');
 
       expect(await hub.stop()).toBe(0);
       expect((await device.closed).code).toBe(4200);

@@ -5,6 +5,7 @@ import { calm, TestHub, uniqueId } from '../conformance/harness.ts';
 import { hasChromium, useChromium } from '../support/chromium.ts';
 import { eventually } from '../support/eventually.ts';
 import type { EventFrame } from '../support/frames.ts';
+import { freePort } from '../support/free-ports.ts';
 import { usePageServer } from '../support/page-server.ts';
 import { pythonWith, runExample } from '../support/run-example.ts';
 
@@ -57,6 +58,12 @@ describe('the examples', () => {
     await hub.admin('DELETE', `/v1/devices/${DEVICE_ID}`);
     await eventually('it does not come back after 4009', () => child.exitCode === 0);
     expect(said()).toContain('4009');
+  });
+
+  it.skipIf(python === undefined)('device-python says why it is not connected', async () => {
+    const DEVICE_URL = `ws://127.0.0.1:${await freePort()}`;
+    const { said } = runExample(python ?? '', ['-u', 'examples/device-python/device.py'], { DEVICE_URL });
+    await eventually('it says so', () => /connect/i.test(said()));
   });
 
   it('README.md brings events from its device to its subscriber', async () => {

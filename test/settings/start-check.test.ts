@@ -25,13 +25,15 @@ describe('the check of what a start would meet', () => {
     const { certFile } = makeCertificate(directory);
     writeFileSync(join(directory, 'no-key'), 'nothing');
     mkdirSync(join(directory, 'folder'));
+    const cluster = { DAT_CLUSTER_NATS_URL: 'nats://127.0.0.1:9' };
     const wrong: Record<string, string>[] = [
       { DAT_TLS_CERT_FILE: certFile, DAT_TLS_KEY_FILE: join(directory, 'missing') },
       { DAT_AUTH_JWT_PUBLIC_KEY_FILE: join(directory, 'no-key') },
       { DAT_SNAPSHOT_FILE: join(directory, 'folder') },
+      { ...cluster, DAT_CLUSTER_NATS_CREDS_FILE: join(directory, 'missing') },
     ];
     const all = problemsOf(Object.assign({}, ...wrong));
-    expect(all).toHaveLength(3);
+    expect(all).toHaveLength(4);
     for (const env of wrong) {
       const [problem = ''] = problemsOf(env);
       expect(all).toContain(problem);

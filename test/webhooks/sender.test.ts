@@ -64,6 +64,11 @@ describe('a batch', () => {
       Object.assign(new TypeError('fetch failed'), { cause: { code: 'ECONNREFUSED' } }),
       'ECONNREFUSED',
     ],
+    [
+      'a port that fetch does not use',
+      Object.assign(new TypeError('fetch failed'), { cause: new Error('bad port') }),
+      'fetch sends nothing to this port',
+    ],
     ['no answer', new DOMException('timed out', 'TimeoutError'), 'no answer within 10 s'],
   ])('is sent again after %s, with the same id and body', async (_, failure, why) => {
     const { sender, requests, tried, slept } = setUp([failure]);

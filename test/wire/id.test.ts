@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { ID_BYTES_MAX } from '../../src/limits.ts';
-import { isId, isIdPrefix } from '../../src/wire/id.ts';
+import { isClusterName, isId, isIdPrefix } from '../../src/wire/id.ts';
 
 const accepted = new Set('ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._:~-');
 
@@ -40,5 +40,14 @@ describe('an id', () => {
         expect(Buffer.byteLength(id)).toBe(id.length);
       }),
     );
+  });
+});
+
+describe('the name of a cluster', () => {
+  it('is 1 to 64 characters that separate nothing in a subject of NATS', () => {
+    for (const name of ['dat', 'factory-1', 'a_B', 'x'.repeat(64)])
+      expect(isClusterName(name), name).toBe(true);
+    for (const name of ['', 'a.b', 'a:b', 'a~b', 'a b', '*', '>', 'x'.repeat(65)])
+      expect(isClusterName(name), name).toBe(false);
   });
 });

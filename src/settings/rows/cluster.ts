@@ -1,5 +1,5 @@
 /** Settings of the group Cluster. */
-import { idOrNone, natsUrls, text, wholeNumber } from '../kinds.ts';
+import { clusterName, idOrNone, natsUrls, text, wholeNumber } from '../kinds.ts';
 import { row } from '../row.ts';
 
 export const clusterRows = {
@@ -21,7 +21,7 @@ export const clusterRows = {
     meaning: 'NATS credentials file (`.creds`) that the hub signs in with.',
   }),
   clusterName: row({
-    kind: idOrNone('dat'),
+    kind: clusterName,
     default: 'dat',
     group: 'Cluster',
     meaning:

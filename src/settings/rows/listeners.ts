@@ -18,7 +18,8 @@ export const listenersRows = {
     kind: port,
     default: 7400,
     group: 'Listeners',
-    meaning: 'Port for devices (WebSocket, `/v1/device`). 0 picks any free port.',
+    meaning:
+      'Port for devices (WebSocket, `/v1/device`). 0 picks any free port. Each listener needs a port of its own.',
   }),
   subscriberPort: row({
     kind: port,
