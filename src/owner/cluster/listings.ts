@@ -134,8 +134,10 @@ export class Listings {
 
   /** The link has started anew. */
   reset(): void {
+    const lookedUp = [...this.#lookups.keys(), ...this.#onTheirWay]; // it is told of them anew
     this.#lookups.clear();
     this.#onTheirWay.clear();
+    for (const slot of lookedUp) this.#deps.levels.endLookup(slot);
     for (const [prefix, listing] of this.#listings) {
       listing.isComplete = false;
       this.#ask(prefix, listing);
