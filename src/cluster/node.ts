@@ -355,6 +355,7 @@ export class ClusterNode {
     this.homes.claims.pump(peer);
     this.follows.pump(peer);
     this.followers.pump(peer);
+    this.#histories.pump(peer);
   }
 
   #send(peer: Peer, message: Uint8Array): void {
