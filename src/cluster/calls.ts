@@ -123,6 +123,12 @@ export class Calls {
     }
   }
 
+  /** The node is over, and hears no answers. */
+  stop(): void {
+    for (const [request, waiting] of this.#waiting)
+      this.#settle(request, waiting, { status: AWAY, body: NONE });
+  }
+
   #settle(request: number, waiting: Waiting, answer: CallAnswer): void {
     this.#waiting.delete(request);
     waiting.resolve(answer);

@@ -110,6 +110,11 @@ export class Confirms {
     if (late.length > 0) this.#readBucket();
   }
 
+  /** The node is over, and hears of nobody that confirms. */
+  stop(): void {
+    for (const [request, waiting] of this.#waiting) this.#settle(request, waiting);
+  }
+
   #ask(peer: Peer, request: number): void {
     const { revision, bucket, pending } = this.#waiting.get(request)!;
     if (peer.isOpen && pending.has(peer.node)) confirm.write(peer.session, { request, revision, bucket });

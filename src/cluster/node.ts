@@ -210,6 +210,7 @@ export class ClusterNode {
   stop(): void {
     this.flush();
     this.#beats.beat(true);
+    for (const part of [this.#asks, this.#calls, this.confirms]) part.stop();
   }
 
   // From the host, beside what it tells `homes`, `follows` and `followers`.

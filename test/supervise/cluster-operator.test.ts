@@ -106,3 +106,32 @@ it.each([
     expect(hub.status('dev-1', 's')).toBe('deny');
   },
 );
+
+it('looks for a row in short parts of the table, between which its thread turns to others', async () => {
+  const { hub, written, operator } = node();
+  await operator.operate(deny);
+  const { reader } = hub;
+  const find = reader.subscriptionSlotsOfSubscriber.bind(reader);
+  let turns = 0;
+  const looks: number[] = [];
+  reader.subscriptionSlotsOfSubscriber = (subscriber, from, limit) => {
+    looks.push(turns);
+    setImmediate(() => {
+      turns += 1;
+    });
+    return from < 2 ? { slots: [], next: from + 1 } : find(subscriber, 0, limit);
+  };
+  await operator.operate({ kind: ToOwner.RemoveRow, device: 'dev-1', subscriber: 's' });
+  expect(looks).toEqual([0, 1, 2]);
+  expect(written).toEqual([[denial], [unset]]);
+});
+
+it('takes away what was set for the device that ends, and nothing of one that has its place by then', async () => {
+  const { hub, written, operator } = node();
+  await operator.operate(deny);
+  await operator.operate({ ...deny, device: 'dev-2' });
+  const { reader } = hub;
+  reader.subscriptionSlotsOfDevice = () => ({ slots: [0, 1], next: undefined });
+  await operator.operate({ kind: ToOwner.Terminate, device: 'dev-1' });
+  expect(written.at(-1)).toEqual([unset]);
+});
