@@ -4,6 +4,7 @@
  */
 import { setImmediate as turn } from 'node:timers/promises';
 import { type AccessRule, AccessRules } from '../access/rules.ts';
+import type { SetPair } from '../cluster/commands.ts';
 import type { OperatorChange } from '../cluster/host.ts';
 import type { PresenceReader, SlotPage, SubscriptionRow } from '../presence/table.ts';
 import { type OperatorCommand, type OperatorResult, ToOwner } from '../records/commands.ts';
@@ -20,12 +21,6 @@ export interface ClusterOperatorDeps {
 
 type Command<Kind> = Extract<OperatorCommand, { readonly kind: Kind }>;
 type SetRow = Command<typeof ToOwner.SetRow>;
-/** A pair that an operator allowed or denied. */
-interface SetPair {
-  readonly device: string;
-  readonly subscriber: string;
-  readonly access: 'allow' | 'deny';
-}
 
 /** Nodes that beat lately and did not confirm. */
 type Pending = readonly string[];
@@ -100,28 +95,24 @@ export class ClusterOperator {
     const { subscriber, forget } = command;
     if (command.isPart === true) return this.#deps.operate(command); // the node that asks does the rest
     this.#assertConnected();
-    const slot = this.#deps.presence.findSubscriber(subscriber);
     if (!forget) return this.#deps.operate(command);
-    if (slot < 0) return this.#confirmed(await this.#deps.operate(command));
-    const { presence } = this.#deps;
-    const rows = await rowsOf((...at) => presence.subscriptionSlotsOfSubscriber(slot, ...at));
-    const pairs = this.#setOn(rows).filter((pair) => pair.subscriber === subscriber);
+    const isHere = this.#deps.presence.findSubscriber(subscriber) >= 0;
+    const pairs = await this.#pairs({ subscriber });
     const result = await this.#deps.operate(command);
-    if (!result.ok) return result;
+    if (!isHere && pairs.length === 0) return this.#confirmed(result);
+    if (!result.ok && !isNotFound(result)) return result;
     const vip: OperatorChange = { kind: 'vip', subscriber, vip: false };
-    return withPending(result, await this.#takeAway(pairs, [vip]));
+    return withPending({ ok: true, ...(result.ok && result) }, await this.#takeAway(pairs, [vip]));
   }
 
   /** What operators set for the device goes with it. */
   async #terminate(command: Command<typeof ToOwner.Terminate>): Promise<OperatorResult> {
     if (command.isPart === true) return this.#deps.operate(command); // the node that asks does the rest
     this.#assertConnected();
-    const { presence } = this.#deps;
-    const slot = presence.findDevice(command.device);
-    const rows = slot < 0 ? [] : await rowsOf((...at) => presence.subscriptionSlotsOfDevice(slot, ...at));
-    const pairs = this.#setOn(rows).filter((pair) => pair.device === command.device);
+    const pairs = await this.#pairs({ device: command.device });
     const result = await this.#deps.operate(command);
-    if (result.ok && pairs.length > 0) return withPending(result, await this.#takeAway(pairs, []));
+    const isOver = result.ok || isNotFound(result);
+    if (isOver && pairs.length > 0) return withPending({ ok: true }, await this.#takeAway(pairs, []));
     return this.#confirmed(result);
   }
 
@@ -194,24 +185,14 @@ export class ClusterOperator {
     return rows.find((row) => isPair(presence.subscription(row))) ?? -1;
   }
 
+  /** What the bucket holds, whether there is a row of it here or no room for one. */
   async #accessOf(device: string, subscriber: string): Promise<'allow' | 'deny' | undefined> {
-    const row = await this.#rowOf(device, subscriber);
-    return row < 0 ? undefined : this.#deps.presence.accessOf(row);
+    const [pair] = await this.#pairs({ device, subscriber });
+    return pair?.access;
   }
 
-  /** What operators set on these rows; some may have changed hands since they were found. */
-  #setOn(rows: readonly number[]): SetPair[] {
-    const { presence } = this.#deps;
-    const pairs: SetPair[] = [];
-    for (const slot of rows) {
-      const access = presence.accessOf(slot);
-      const row = access && presence.subscription(slot);
-      if (access === undefined || row === undefined) continue;
-      const device = presence.device(row.device)?.device;
-      const subscriber = presence.subscriber(row.subscriber)?.subscriber;
-      if (device !== undefined && subscriber !== undefined) pairs.push({ device, subscriber, access });
-    }
-    return pairs;
+  #pairs(of: { readonly device?: string; readonly subscriber?: string }): Promise<readonly SetPair[]> {
+    return this.#deps.cluster.ask<'pairs'>({ ask: 'pairs', ...of });
   }
 
   async #count(rules: readonly AccessRule[]): Promise<number> {
@@ -227,7 +208,7 @@ export class ClusterOperator {
   }
 }
 
-/** Rows of a device or a subscriber, found in short parts between which the thread turns to its connections. */
+/** Rows of a subscriber, found in short parts between which the thread turns to its connections. */
 async function rowsOf(scan: (from: number, limit: number) => SlotPage): Promise<number[]> {
   const rows: number[] = [];
   for (let from: number | undefined = 0; from !== undefined; ) {
