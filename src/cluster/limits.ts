@@ -93,6 +93,9 @@ export const CALL_PIECES_MAX = (2 * CALL_BYTES_MAX) / PART_BYTES;
 /** Of one node, bodies of calls that are not complete. */
 export const CALL_BYTES_WAITING_MAX = 16 * 1024 * 1024;
 
+/** Follows of one node that the host answers at once: of each may come what history keeps of a device, 30 KB or so. */
+export const FOLLOWS_AT_ONCE = 128;
+
 /** Follows of one node that wait for room on the way back: as many as a table has rows. */
 export const FOLLOWS_WAITING_MAX = 1_000_000;
 

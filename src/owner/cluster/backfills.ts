@@ -24,8 +24,9 @@ interface Fill {
   readonly epoch: number;
   /** The device's last event when it was asked. */
   readonly seq: number;
-  /** Events of the page under way are before this one. */
+  /** Events of the page under way are before this one; and when that was asked for, hub clock, ms. */
   before: number;
+  askedAtMs: number;
   /** The newest first, and the last is under way; in each the oldest event first. */
   readonly pages: RecordViews[][];
   count: number;
@@ -36,6 +37,8 @@ interface Fill {
 
 /** Devices whose past is fetched at once: some milliseconds each, of which many fit into the second that a request waits. */
 const FILLS_MAX = 64;
+/** One whose home takes longer keeps no other device waiting. */
+const SLOW_MS = 250;
 /** What is fetched of all of them is kept up to this: older events stay where they are. */
 const FILL_BYTES_MAX = 64 * 1024 * 1024;
 
@@ -133,20 +136,39 @@ export class Backfills {
     this.#bytes = 0;
   }
 
+  /** Once per poll: homes may have taken long. */
+  tick(): void {
+    if (this.#queue.size > 0) this.#goOn();
+  }
+
+  /** How long until a device may have its turn, ms. */
+  get untilNextMs(): number {
+    return this.#queue.size > 0 ? SLOW_MS : Number.POSITIVE_INFINITY;
+  }
+
   /** It is that device's turn. */
   #goOn(): void {
+    let left = FILLS_MAX - this.#countQuick();
     for (const slot of this.#queue) {
-      if (this.#requests.size >= FILLS_MAX) return;
+      if (left-- <= 0) return;
       this.#queue.delete(slot);
       const { rows } = this.#deps.registry.devices;
       const [generation, epoch, seq] = [rows.generation[slot]!, rows.epoch[slot]!, rows.seq[slot]!];
-      const begun = { before: seq + 1, pages: [[]], count: 0, bytes: 0, isHoled: false };
+      const begun = { before: seq + 1, askedAtMs: 0, pages: [[]], count: 0, bytes: 0, isHoled: false };
       this.#ask({ slot, generation, epoch, seq, ...begun });
     }
   }
 
+  #countQuick(): number {
+    const fromMs = this.#deps.clock.now() - SLOW_MS;
+    let count = 0;
+    for (const { askedAtMs } of this.#fills.values()) if (askedAtMs > fromMs) count += 1;
+    return count;
+  }
+
   #ask(fill: Fill): void {
-    const { registry, link, settings } = this.#deps;
+    const { registry, link, settings, clock } = this.#deps;
+    fill.askedAtMs = clock.now();
     const request = ++this.#last;
     this.#fills.set(request, fill);
     this.#requests.set(fill.slot, request);

@@ -124,6 +124,7 @@ export class Cluster {
     if (!this.#isLinked) this.#goOnAlone();
     this.#operatorState.step();
     this.#moves.step();
+    this.#backfills.tick();
     this.#waits.tick();
     this.#peers.tick();
     this.#listings.flush();
@@ -132,7 +133,7 @@ export class Cluster {
 
   untilNextMs(now: number): number {
     if (this.#operatorState.hasReady || this.#moves.hasReady) return 0;
-    const untilMs = this.#waits.untilNextMs(now);
+    const untilMs = Math.min(this.#waits.untilNextMs(now), this.#backfills.untilNextMs);
     if (this.#isLinked) return untilMs;
     const sinceMs = Math.min(this.#claims.waitingSinceMs, this.#moves.waitingSinceMs);
     return Math.min(untilMs, Math.max(0, sinceMs + WAIT_MS - now));

@@ -314,6 +314,20 @@ describe('The past of many devices', () => {
     expect(answers(hub)).toHaveLength(1);
   });
 
+  it('of a home that takes long keeps no others waiting', () => {
+    const hub = new ClusterOwner();
+    const ann = hub.subscriber('ann');
+    const ids = Array.from({ length: MANY }, (_, n) => `dev-${n}`);
+    hub.ask(ann, 'subscribe', ids, true);
+    for (const [n, id] of ids.entries()) hub.joined(id, { ref: n + 1 });
+    expect(asksOf(hub)).toHaveLength(64);
+    expect(hub.owner.untilNextTimerMs()).toBe(250);
+    hub.pass(240);
+    expect(asksOf(hub)).toEqual([]);
+    hub.pass(10);
+    expect(asksOf(hub)).toHaveLength(MANY - 64);
+  });
+
   it('is fetched anew after the link has started anew', () => {
     const { hub, ann } = asked();
     hub.says(fromLink.hello, {});
