@@ -127,6 +127,11 @@ export class DeviceClaims implements DeviceHomes {
     return true;
   }
 
+  /** Until it is released: what came before waits, and what comes now is behind that. */
+  holds(slot: number): boolean {
+    return this.#claims.size > 0 && this.#claims.has(slot);
+  }
+
   hold(slot: number, views: RecordViews, offset: number): void {
     const claim = this.#claims.get(slot);
     const bytes = wholeEventBytes(views, offset);
@@ -154,7 +159,7 @@ export class DeviceClaims implements DeviceHomes {
         remotes.tellFollowers(slot);
       }
     }
-    return home[slot] === Numbering.here;
+    return home[slot] === Numbering.here && !this.#claims.has(slot);
   }
 
   terminated(slot: number): void {
