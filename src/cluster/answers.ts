@@ -33,6 +33,8 @@ export function answerTo(
   switch (question.ask) {
     case 'change':
       return operators.change(question.changes);
+    case 'pairs':
+      return operators.pairs(question);
     case 'locate':
       return node.locate(question.device);
     case 'ending':

@@ -61,9 +61,17 @@ export class Asks {
   }
 
   tick(): void {
-    const now = this.#clock.now();
+    this.#settleUntil(this.#clock.now());
+  }
+
+  /** The node is over: who waits is told what is known. */
+  stop(): void {
+    this.#settleUntil(Number.POSITIVE_INFINITY);
+  }
+
+  #settleUntil(atMs: number): void {
     for (const locations of this.#locations.values())
-      for (const location of locations) if (location.untilMs <= now) this.#settle(location);
+      for (const location of locations) if (location.untilMs <= atMs) this.#settle(location);
   }
 
   #tell(asker: Asker): void {

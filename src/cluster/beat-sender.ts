@@ -26,6 +26,7 @@ export class BeatSender {
   readonly #deps: BeatSenderDeps;
   readonly #startedAt: number;
   #beatAtMs = Number.NEGATIVE_INFINITY;
+  #saidDraining = false;
 
   constructor(deps: BeatSenderDeps) {
     this.#deps = deps;
@@ -37,6 +38,7 @@ export class BeatSender {
     const { eventsSent, eventsReceived, gaps } = figures;
     const said = { ...host.figures(), eventsSent, eventsReceived, gaps };
     this.#beatAtMs = clock.now();
+    this.#saidDraining = said.draining;
     const { revision, bucket } = confirms.applied;
     const phase: Phase = peers.phase;
     const [number, startedAt] = [members.beating(), this.#startedAt];
@@ -46,9 +48,11 @@ export class BeatSender {
     if (peer !== undefined) ping.write(peer.session, { at: clock.now() });
   }
 
-  /** Beats when it is time to. */
+  /** Beats when it is time to, and when the node begins to drain: the others leave nothing more to it. */
   tick(): void {
-    if (this.#sinceMs >= this.#deps.members.beatEveryMs) this.beat();
+    const { host, members } = this.#deps;
+    const isNews = host.figures().draining !== this.#saidDraining;
+    if (isNews || this.#sinceMs >= members.beatEveryMs) this.beat();
   }
 
   /** A beat out of turn: a node joins, and must not wait for the next one. */

@@ -1,7 +1,14 @@
 /** Routes that run on another node: by name, with a body in and a body out. Cluster thread only. */
 import type { Clock } from '../clock.ts';
 import type { CallAnswer, ClusterHost } from './host.ts';
-import { CALL_BYTES_MAX, CALL_BYTES_WAITING_MAX, CALL_MS, CALLS_MAX, PART_BYTES } from './limits.ts';
+import {
+  CALL_BYTES_MAX,
+  CALL_BYTES_WAITING_MAX,
+  CALL_MS,
+  CALL_PIECES_MAX,
+  CALLS_MAX,
+  PART_BYTES,
+} from './limits.ts';
 import type { Peer } from './peer.ts';
 import { call, reply } from './records.ts';
 import { requestNumbers } from './request-numbers.ts';
@@ -69,7 +76,7 @@ export class Calls {
     incoming.bytes += body.length;
     const waits = more ? [...ofPeer.values()].reduce((sum, { bytes }) => sum + bytes, 0) : 0;
     const isTooMuch = waits > CALL_BYTES_WAITING_MAX || (more && ofPeer.size >= CALLS_MAX);
-    if (incoming.bytes > CALL_BYTES_MAX || isTooMuch) {
+    if (isTooLarge(incoming) || isTooMuch) {
       ofPeer.delete(request);
       this.#reply(peer, request, { status: TOO_LARGE, body: NONE });
       return;
@@ -90,7 +97,7 @@ export class Calls {
     if (waiting === undefined || waiting.peer !== peer) return;
     waiting.chunks.push(body);
     waiting.bytes += body.length;
-    if (waiting.bytes > CALL_BYTES_MAX) {
+    if (isTooLarge(waiting)) {
       this.#settle(request, waiting, { status: TOO_LARGE, body: NONE });
       return;
     }
@@ -114,6 +121,12 @@ export class Calls {
     for (const [request, waiting] of this.#waiting) {
       if (waiting.untilMs <= now) this.#settle(request, waiting, { status: TOO_LATE, body: NONE });
     }
+  }
+
+  /** The node is over, and hears no answers. */
+  stop(): void {
+    for (const [request, waiting] of this.#waiting)
+      this.#settle(request, waiting, { status: AWAY, body: NONE });
   }
 
   #settle(request: number, waiting: Waiting, answer: CallAnswer): void {
@@ -147,6 +160,11 @@ export class Calls {
 
 function answered(status: number): Promise<CallAnswer> {
   return Promise.resolve({ status, body: NONE });
+}
+
+/** However small its pieces are: each takes memory of its own. */
+function isTooLarge({ bytes, chunks }: Pick<Incoming, 'bytes' | 'chunks'>): boolean {
+  return bytes > CALL_BYTES_MAX || chunks.length > CALL_PIECES_MAX;
 }
 
 function* chunksOf(body: Uint8Array): Generator<{ readonly chunk: Uint8Array; readonly more: boolean }> {

@@ -24,6 +24,13 @@ export interface NodesAnswer {
   readonly lost: readonly string[];
 }
 
+/** A pair that an operator allowed or denied. */
+export interface SetPair {
+  readonly device: string;
+  readonly subscriber: string;
+  readonly access: 'allow' | 'deny';
+}
+
 /** What the link has counted. */
 export interface LinkFigures {
   readonly counts: LinkCounts;
@@ -37,6 +44,8 @@ export interface LinkFigures {
 export type LinkQuestion =
   | { readonly ask: 'change'; readonly changes: readonly OperatorChange[] }
   | { readonly ask: 'locate'; readonly device: string }
+  /** What the bucket holds for a pair, or for all pairs of a device or a subscriber. */
+  | { readonly ask: 'pairs'; readonly device?: string; readonly subscriber?: string }
   /** Of the end of a subscriber on every node. */
   | { readonly ask: 'ending'; readonly subscriber: string }
   | { readonly ask: 'nodes' }
@@ -49,6 +58,7 @@ export interface LinkAnswers {
   change: ChangeResult;
   /** undefined: nobody says that it has it. */
   locate: string | undefined;
+  pairs: readonly SetPair[];
   ending: number;
   nodes: NodesAnswer;
   figures: LinkFigures;

@@ -75,11 +75,14 @@ export class Confirms {
   }
 
   onConfirm(peer: Peer, request: number, revision: number, bucket: string): boolean {
+    if (this.#obeysSo(revision, bucket)) {
+      confirmed.write(peer.session, { request });
+      return true;
+    }
     if (this.#owed.length >= OWED_MAX) return false;
     const now = this.#clock.now();
     const [lateAtMs, untilMs] = [now + CONFIRM_LATE_MS, now + CONFIRM_MS];
     this.#owed.push({ peer, request, revision, bucket, lateAtMs, untilMs });
-    this.#answer();
     return true;
   }
 
@@ -107,15 +110,23 @@ export class Confirms {
     if (late.length > 0) this.#readBucket();
   }
 
+  /** The node is over, and hears of nobody that confirms. */
+  stop(): void {
+    for (const [request, waiting] of this.#waiting) this.#settle(request, waiting);
+  }
+
   #ask(peer: Peer, request: number): void {
     const { revision, bucket, pending } = this.#waiting.get(request)!;
     if (peer.isOpen && pending.has(peer.node)) confirm.write(peer.session, { request, revision, bucket });
   }
 
+  #obeysSo(revision: number, bucket: string): boolean {
+    return bucket === this.#applied.bucket && revision <= this.#applied.revision;
+  }
+
   #answer(): void {
-    const { revision, bucket } = this.#applied;
     this.#owed = this.#owed.filter((owed) => {
-      if (owed.bucket !== bucket || owed.revision > revision) return true;
+      if (!this.#obeysSo(owed.revision, owed.bucket)) return true;
       if (owed.peer.isOpen) confirmed.write(owed.peer.session, { request: owed.request });
       return false;
     });

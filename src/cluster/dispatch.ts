@@ -13,7 +13,7 @@ import type { Followers } from './followers.ts';
 import type { Follows } from './follows.ts';
 import type { Histories } from './histories.ts';
 import type { Homes } from './homes.ts';
-import { CLAIM_NUMBER_MAX } from './limits.ts';
+import { CLAIM_NUMBER_MAX, LIST_IDS_MAX } from './limits.ts';
 import { addPart, takeParts } from './parts.ts';
 import type { Peer } from './peer.ts';
 import * as records from './records.ts';
@@ -105,7 +105,7 @@ function ofSessions({ opened, ready, claimed, pinged, ponged }: DispatchDeps): [
   ];
 }
 
-function ofHomes({ homes, figures }: DispatchDeps): [number, Take][] {
+function ofHomes({ homes, figures, payloadBytesMax }: DispatchDeps): [number, Take][] {
   return [
     onHome(records.claim, (peer, values) => homes.onClaim(peer, values)),
     on(records.claimsAnswered, (peer, { stamp }) => homes.claims.onAnswered(peer, stamp)),
@@ -115,7 +115,7 @@ function ofHomes({ homes, figures }: DispatchDeps): [number, Take][] {
     onHome(records.part, (peer, { kind, id, bytes }) => addPart(peer, kind, id, bytes)),
     onHome(records.handOver, (peer, values) => {
       if (values.kind === HomeKind.device) figures.takeovers += 1;
-      homes.onHandOver(peer, values, takeParts(peer, values.kind, values.id));
+      homes.onHandOver(peer, values, takeParts(peer, values.kind, values.id, payloadBytesMax));
     }),
     onHome(records.contest, (peer, values) => homes.onContest(peer, values)),
   ];
@@ -150,7 +150,7 @@ function ofFollows(deps: DispatchDeps): [number, Take][] {
       return true;
     }),
     on(records.listed, (peer, { request, cursor, ids }) => {
-      if (!isPrefix(cursor)) return false;
+      if (!isPrefix(cursor) || ids.length > LIST_IDS_MAX) return false;
       filters.onListed(peer, request, cursor, ids);
       return true;
     }),

@@ -8,7 +8,7 @@ import { copyEvent, EventField } from './event-record.ts';
 import type { LinkCounts } from './figures.ts';
 import { type Home, HomePhase } from './home.ts';
 import type { ClusterHost, FollowRequest, StreamStart } from './host.ts';
-import { FOLLOWS_WAITING_MAX } from './limits.ts';
+import { FOLLOWS_AT_ONCE, FOLLOWS_WAITING_MAX } from './limits.ts';
 import type { Peer } from './peer.ts';
 import {
   asksAnswered,
@@ -81,6 +81,8 @@ export class Followers {
   readonly #untilSettled = new Map<string, Request[]>();
   /** Follows that wait for room on the way to their peer. */
   readonly #untilRoom = new Map<Peer, FollowValues[]>();
+  /** How many the host was given, and has not answered with all that was missed. */
+  readonly #underWay = new Map<Peer, number>();
   /** Devices of which events were shed since the peer was last told how far they are. */
   readonly #shed = new Map<Peer, Set<FollowedDevice>>();
 
@@ -108,7 +110,7 @@ export class Followers {
 
   onFollow(peer: Peer, values: FollowValues): void {
     const waiting = this.#untilRoom.get(peer);
-    if (waiting === undefined && peer.session.hasRoom) this.#follow(peer, values);
+    if (waiting === undefined && this.#hasRoom(peer)) this.#follow(peer, values);
     else if (waiting === undefined) this.#untilRoom.set(peer, [values]);
     else if (waiting.length < FOLLOWS_WAITING_MAX) waiting.push(values);
     else this.#deps.figures.undecodable += 1;
@@ -127,7 +129,7 @@ export class Followers {
     const waiting = this.#untilRoom.get(peer);
     if (waiting !== undefined) {
       let taken = 0;
-      while (taken < waiting.length && peer.session.hasRoom) this.#follow(peer, waiting[taken++]!);
+      while (taken < waiting.length && this.#hasRoom(peer)) this.#follow(peer, waiting[taken++]!);
       if (taken === waiting.length) this.#untilRoom.delete(peer);
       else waiting.splice(0, taken);
     }
@@ -137,8 +139,19 @@ export class Followers {
     for (const { slot, lastSeq } of shed) seqRecord.write(peer.session, { handle: slot, seq: lastSeq });
   }
 
+  #hasRoom(peer: Peer): boolean {
+    return peer.session.hasRoom && (this.#underWay.get(peer) ?? 0) < FOLLOWS_AT_ONCE;
+  }
+
+  /** The host has answered a follow of the peer. */
+  #answered(peer: Peer): void {
+    this.#underWay.set(peer, Math.max(0, (this.#underWay.get(peer) ?? 0) - 1));
+    this.pump(peer);
+  }
+
   sessionEnded(peer: Peer): void {
     this.#untilRoom.delete(peer);
+    this.#underWay.delete(peer);
     this.#shed.delete(peer);
     for (const requests of this.#untilSettled.values())
       dropWhere(requests, (request) => request.peer === peer);
@@ -196,13 +209,15 @@ export class Followers {
   /** An event after `followed` that came before it. */
   replay(number: number, slot: number, views: RecordViews, offset: number, bytes: number): void {
     const peer = this.#deps.peer(number);
-    if (peer !== undefined) this.#send(peer, slot, views, offset, bytes);
+    if (peer !== undefined) this.#send(peer, slot, views, offset, bytes, true);
   }
 
   /** All up to `seq` was replayed, or cannot be. */
   upTo(number: number, slot: number, seq: number): void {
     const peer = this.#deps.peer(number);
-    if (peer !== undefined) seqRecord.write(peer.session, { handle: slot, seq });
+    if (peer === undefined) return;
+    seqRecord.write(peer.session, { handle: slot, seq });
+    this.#answered(peer);
   }
 
   /** The answer to a follow that cannot be. */
@@ -212,6 +227,7 @@ export class Followers {
     const audience = this.#byId.get(id);
     if (audience !== undefined) this.#remove(audience, peer);
     unfollowed.write(peer.session, { request, id, why });
+    this.#answered(peer);
   }
 
   /** An event of a device, for all nodes that follow it. */
@@ -255,13 +271,22 @@ export class Followers {
       this.#untilSettled.set(id, [...others, { peer, values }]);
     } else {
       if (values.known > home.number) home.number = values.known + 1;
+      this.#underWay.set(peer, (this.#underWay.get(peer) ?? 0) + 1);
       this.#deps.host.follow(peer.number, id, requestOf(values));
     }
   }
 
-  #send(peer: Peer, slot: number, views: RecordViews, offset: number, bytes: number): boolean {
+  /** @param isOwed it was asked for, as there was room */
+  #send(
+    peer: Peer,
+    slot: number,
+    views: RecordViews,
+    offset: number,
+    bytes: number,
+    isOwed = false,
+  ): boolean {
     const isHigh = views.u8[offset + EventField.priority] === Priority.high;
-    const at = peer.session.claimEvent(EVENT, bytes, isHigh);
+    const at = peer.session.claimEvent(EVENT, bytes, isHigh || isOwed);
     if (at < 0) return false;
     const target = peer.session.views;
     copyEvent(views, offset, target, at, bytes);

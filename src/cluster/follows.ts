@@ -183,14 +183,10 @@ export class Follows {
     follow.number = Math.max(follow.number, moved.number);
     if (wasCurrent) this.#order.upTo(follow, moved.seq);
     this.#dropSource(follow, peer, false);
-    if (moved.to === this.#deps.node) {
-      // the host hears `adopt` before that
-      this.lookups.startLater(follow);
-      return;
-    }
     if (wasCurrent && follow.next !== undefined) this.#promote(follow);
     if (follow.current !== undefined || follow.next !== undefined) return;
-    const to = this.#deps.readyPeer(moved.to);
+    // To this node: the host hears `adopt` before that, unless it goes on to a third one.
+    const to = moved.to === this.#deps.node ? undefined : this.#deps.readyPeer(moved.to);
     if (to === undefined) this.lookups.startLater(follow);
     else this.#followAt(follow, to, true);
   }

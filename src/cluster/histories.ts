@@ -3,7 +3,7 @@ import type { Clock } from '../clock.ts';
 import type { RecordViews } from '../memory/ring.ts';
 import { copyEvent, EventField } from './event-record.ts';
 import type { ClusterHost, HistoryQuery } from './host.ts';
-import { CALL_MS, HISTORY_PAGE_EVENTS_MAX } from './limits.ts';
+import { CALL_MS, HISTORIES_WAITING_MAX, HISTORY_PAGE_EVENTS_MAX } from './limits.ts';
 import type { Peer } from './peer.ts';
 import { history, historyEnd, PAST } from './records.ts';
 import { requestNumbers } from './request-numbers.ts';
@@ -24,6 +24,8 @@ export class Histories {
   readonly #clock: Clock;
   readonly #host: ClusterHost;
   readonly #waiting = new Map<number, Waiting>();
+  /** What peers ask, while there is no room on the way back to them. */
+  readonly #untilRoom = new Map<Peer, Asked[]>();
   readonly #nextRequest = requestNumbers();
 
   constructor(clock: Clock, host: ClusterHost) {
@@ -49,13 +51,28 @@ export class Histories {
 
   // As the home.
 
-  onAsked(peer: Peer, { request, id, epoch, after, before, max }: Asked): void {
-    this.#host.history(peer.number, request, id, {
-      epoch,
-      after,
-      before,
-      max: Math.min(max, HISTORY_PAGE_EVENTS_MAX),
-    });
+  /** Pages are sent as there is room, so that a request for many devices does not end the session. */
+  onAsked(peer: Peer, asked: Asked): void {
+    const waiting = this.#untilRoom.get(peer);
+    if (waiting === undefined && peer.session.hasRoom) this.#answer(peer, asked);
+    else if (waiting === undefined) this.#untilRoom.set(peer, [asked]);
+    else if (waiting.length < HISTORIES_WAITING_MAX) waiting.push(asked);
+    else this.end(peer, asked.request, false, false, '');
+  }
+
+  /** Answers what waits, while there is room. */
+  pump(peer: Peer): void {
+    const waiting = this.#untilRoom.get(peer);
+    if (waiting === undefined) return;
+    let answered = 0;
+    while (answered < waiting.length && peer.session.hasRoom) this.#answer(peer, waiting[answered++]!);
+    if (answered === waiting.length) this.#untilRoom.delete(peer);
+    else waiting.splice(0, answered);
+  }
+
+  #answer(peer: Peer, { request, id, epoch, after, before, max }: Asked): void {
+    const query = { epoch, after, before, max: Math.min(max, HISTORY_PAGE_EVENTS_MAX) };
+    this.#host.history(peer.number, request, id, query);
   }
 
   /** An event that a peer asked for. */
@@ -91,6 +108,7 @@ export class Histories {
   }
 
   sessionEnded(peer: Peer): void {
+    this.#untilRoom.delete(peer);
     for (const [request, waiting] of this.#waiting) if (waiting.peer === peer) this.#fail(request);
   }
 

@@ -17,6 +17,7 @@ import {
 } from './home.ts';
 import type { Claim, HomesDeps, Numbered } from './homes-deps.ts';
 import { SurrenderReason } from './host.ts';
+import { Leaves } from './leaves.ts';
 import { writeHandOver } from './parts.ts';
 import type { Peer } from './peer.ts';
 import { contest as contestRecord, HomeKind, known as knownRecord, mine as mineRecord } from './records.ts';
@@ -29,6 +30,10 @@ export class Homes {
   readonly #seeking = new Set<Home>();
   readonly #contests: Contests;
   readonly #traces = new Traces();
+  readonly #leaves = new Leaves({
+    keeperOf: (id) => this.#deps.keeperOf(id),
+    depart: (home) => this.#depart(home, undefined, SurrenderReason.given),
+  });
   readonly endings = new Endings({
     home: (kind, id) => this.get(kind, id),
     known: (kind, id) => this.#known(kind, id),
@@ -120,8 +125,7 @@ export class Homes {
     const found = this.get(kind, id);
     if (found === undefined || found.connected) return;
     if (found.phase === HomePhase.seeking) found.leaves = true;
-    if (found.phase !== HomePhase.home) return;
-    if (this.#deps.keeperOf(id) !== undefined) this.#depart(found, undefined, SurrenderReason.given);
+    if (found.phase === HomePhase.home) this.#leaves.add(found);
   }
 
   /**
@@ -182,12 +186,11 @@ export class Homes {
   onMine(peer: Peer, { kind, id, number, connected }: Numbered & { readonly connected: boolean }): void {
     this.#traces.hear(homeKey(kind, id), number);
     const home = this.get(kind, id);
-    if (home === undefined) return;
-    if (this.claims.isFresh(home, peer)) {
+    if (home !== undefined && this.claims.isFresh(home, peer)) {
       // It gives way. When the claim was settled without it, what it hands over comes late.
       home.number = Math.max(home.number, home.seek === undefined ? number + 1 : number);
       home.seek?.promised.add(peer);
-    } else if (home.departure === undefined) {
+    } else if (home !== undefined && home.departure === undefined) {
       this.#meet(home, peer, number, connected, false);
     }
   }
@@ -242,6 +245,7 @@ export class Homes {
   tick(): void {
     const now = this.#deps.clock.now();
     this.#contests.tick();
+    this.#leaves.goOn();
     for (const home of this.#seeking) {
       if (home.seek!.deadlineMs > now) break;
       this.#settle(home);
@@ -371,12 +375,13 @@ export class Homes {
     if (!isBack) this.disconnect(home.kind, home.id);
   }
 
-  /** Becomes the home of an id without a connection. */
+  /** Becomes the home of an id without a connection; one that drains itself leaves it to the next. */
   #keep(home: Home, parts: readonly Uint8Array[]): void {
     this.claims.assert(home);
     this.#deps.host.adopt(home.kind, home.id, parts, false);
     this.#deps.adopted(home);
     this.#deps.host.release(home.kind, home.id);
+    if (this.#deps.host.figures().draining) this.leave(home.kind, home.id);
   }
 
   #known(kind: HomeKind, id: string): number {
@@ -387,6 +392,7 @@ export class Homes {
   #drop(home: Home): void {
     this.#seeking.delete(home);
     home.seek = undefined;
+    this.#leaves.over(home);
     this.#contests.drop(home);
     this.claims.delete(home);
     this.#deps.dropped(home);

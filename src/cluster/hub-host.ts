@@ -18,6 +18,7 @@ import type { Fields, RecordLayout, Values } from '../records/layout.ts';
 import { FromOwnerRecord } from '../records/replies.ts';
 import { writeSynced } from '../records/requests.ts';
 import { epochName } from '../wire/events.ts';
+import { pageOf } from './history-pages.ts';
 import type {
   CallAnswer,
   ClusterHost,
@@ -249,7 +250,9 @@ export class HubHost implements ClusterHost {
       return;
     }
     const generation = Atomics.load(presence.devices.rows.generation, slot);
-    const replay = reader.before({ slot, generation, seq: row.seq }, before, max);
+    const device = { slot, generation, seq: row.seq };
+    const { count, isCut } = pageOf(reader, device, before, max);
+    const replay = reader.before(device, before, count);
     let first = 0;
     for (let step = replay.next(); step !== Step.End; step = replay.next()) {
       if (step !== Step.Event || replay.seq <= after) continue;
@@ -258,7 +261,7 @@ export class HubHost implements ClusterHost {
       replay.views.f64[EventField.received >> 3] = replay.wholeAfter;
       node.past(peer, request, replay.views, 0, eventBytes(replay.views, 0));
     }
-    const more = replay.count >= max && first > after + 1;
+    const more = isCut && first > after + 1;
     node.pastEnd(peer, request, true, more, epochName(row.epoch));
   }
 

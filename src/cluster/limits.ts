@@ -70,21 +70,36 @@ export const ENDED_NEXT_LIFE = 250;
 /** Devices that other nodes listed for a filter and that are not followed yet: the host takes a page within milliseconds. */
 export const LISTED_MAX = 100_000;
 
+/** Ids that a draining node leaves at once: the host lets go of one within a millisecond, and most are small. */
+export const LEAVES_MAX = 64;
+
 /** What is handed over of one id at most: 100,000 subscriptions of 150 B are 15 MB. */
 export const HAND_OVER_BYTES_MAX = 16 * 1024 * 1024;
 /** One part of it, so that a batch takes it whatever NATS' limit is. */
 export const PART_BYTES = 32 * 1024;
+/** What a host hands over as one, if it is no event: 500 subscriptions and 255 filters with the longest ids are 110 KB. */
+export const HOST_PART_BYTES_MAX = 256 * 1024;
+/** What each piece counts for beside its bytes, of what comes in pieces: memory is taken by however small ones. */
+export const PIECE_BYTES = 128;
 
-/** Ids in a page of a list: 32 KiB of the longest. Events in a page of history. */
+/** Ids in a page of a list: 32 KiB of the longest. Events in a page of history, and their bytes, but for a single event. */
 export const LIST_IDS_MAX = 250;
 export const HISTORY_PAGE_EVENTS_MAX = 100;
+export const HISTORY_PAGE_BYTES_MAX = 256 * 1024;
+/** Requests of one node for history that wait for room on the way back: what its threads may ask for at once. */
+export const HISTORIES_WAITING_MAX = 65_536;
 
 /** Calls between nodes: how many may wait, how long (a route waits for confirmations itself), how much they carry. */
 export const CALLS_MAX = 1024;
 export const CALL_MS = 6_000;
 export const CALL_BYTES_MAX = 4 * 1024 * 1024;
+/** Pieces of a body: twice as many as a node makes of the largest. */
+export const CALL_PIECES_MAX = (2 * CALL_BYTES_MAX) / PART_BYTES;
 /** Of one node, bodies of calls that are not complete. */
 export const CALL_BYTES_WAITING_MAX = 16 * 1024 * 1024;
+
+/** Follows of one node that the host answers at once: of each may come what history keeps of a device, 30 KB or so. */
+export const FOLLOWS_AT_ONCE = 128;
 
 /** Follows of one node that wait for room on the way back: as many as a table has rows. */
 export const FOLLOWS_WAITING_MAX = 1_000_000;
@@ -124,4 +139,5 @@ export const NODES_MAX = 4096;
 if (ROOM_BYTES > SHED_BYTES || SHED_BYTES > SESSION_BYTES_MAX)
   throw new Error('what waits for a node: room, shed and the maximum must rise in this order');
 if (CALL_MS <= CONFIRM_MS) throw new Error('a call must wait longer than a confirmation');
+if (HISTORY_PAGE_BYTES_MAX > ROOM_BYTES) throw new Error('a page of history must fit into the room for it');
 if (PART_BYTES > BATCH_BYTES) throw new Error('a part must fit into a batch');

@@ -210,6 +210,7 @@ export class ClusterNode {
   stop(): void {
     this.flush();
     this.#beats.beat(true);
+    for (const part of [this.#asks, this.#calls, this.confirms]) part.stop();
   }
 
   // From the host, beside what it tells `homes`, `follows` and `followers`.
@@ -355,6 +356,7 @@ export class ClusterNode {
     this.homes.claims.pump(peer);
     this.follows.pump(peer);
     this.followers.pump(peer);
+    this.#histories.pump(peer);
   }
 
   #send(peer: Peer, message: Uint8Array): void {

@@ -14,6 +14,7 @@ import {
   SEEDING_KEY,
   withoutEntry,
 } from './bucket-entries.ts';
+import type { SetPair } from './commands.ts';
 import type { LinkCounts } from './figures.ts';
 import type { OperatorChange } from './host.ts';
 import { BUCKET_MS, CONFIRM_LATE_MS, CONFIRM_MS, SEEDING_MS } from './limits.ts';
@@ -85,6 +86,21 @@ export class Operators {
   /** All that the bucket holds, as far as the host was told. */
   get known(): readonly OperatorChange[] {
     return [...this.#known.values()];
+  }
+
+  /** What it holds for a pair, or for all pairs of a device or a subscriber. */
+  pairs({ device, subscriber }: { readonly device?: string; readonly subscriber?: string }): SetPair[] {
+    const isPair = device !== undefined && subscriber !== undefined;
+    const key = isPair ? entryKey({ kind: 'pair', device, subscriber, access: undefined }) : undefined;
+    const found = key === undefined ? this.#known.values() : [this.#known.get(key)];
+    const pairs: SetPair[] = [];
+    for (const change of found) {
+      if (change?.kind !== 'pair' || change.access === undefined) continue;
+      const isOf = change.device === (device ?? change.device);
+      if (isOf && change.subscriber === (subscriber ?? change.subscriber))
+        pairs.push({ device: change.device, subscriber: change.subscriber, access: change.access });
+    }
+    return pairs;
   }
 
   /** Reads the bucket from now on to its end, obeys it, and calls back; tries again until it can. */

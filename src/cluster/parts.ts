@@ -4,7 +4,13 @@
  */
 
 import { type Home, homeKey } from './home.ts';
-import { HAND_OVER_BYTES_MAX, PART_BYTES } from './limits.ts';
+import {
+  HAND_OVER_BYTES_MAX,
+  HOST_PART_BYTES_MAX,
+  MESSAGE_OVERHEAD_BYTES,
+  PART_BYTES,
+  PIECE_BYTES,
+} from './limits.ts';
 import type { Peer } from './peer.ts';
 import { type HomeKind, handOver, part } from './records.ts';
 import type { RecordSink } from './wire.ts';
@@ -40,28 +46,37 @@ function writeParts(sink: RecordSink, kind: HomeKind, id: string, parts: readonl
 
 /** Keeps a part until the hand-over is complete. @returns false when it is too much */
 export function addPart(peer: Peer, kind: HomeKind, id: string, bytes: Uint8Array): boolean {
-  if (bytes.length === 0 || peer.partBytes + bytes.length > HAND_OVER_BYTES_MAX) return false;
+  const taken = bytes.length + PIECE_BYTES;
+  if (bytes.length === 0 || peer.partBytes + taken > HAND_OVER_BYTES_MAX) return false;
   const key = homeKey(kind, id);
   const found = peer.parts.get(key);
   if (found === undefined) peer.parts.set(key, [bytes]);
   else found.push(bytes);
-  peer.partBytes += bytes.length;
+  peer.partBytes += taken;
   return true;
 }
 
-/** @returns the host's parts that came for the id, which are forgotten */
-export function takeParts(peer: Peer, kind: HomeKind, id: string): Uint8Array[] {
+/**
+ * What came for the id is forgotten here.
+ * @param payloadBytesMax DAT_MAX_MESSAGE_BYTES
+ * @returns the host's parts, without those that no host makes so large: its rings would not carry them
+ */
+export function takeParts(peer: Peer, kind: HomeKind, id: string, payloadBytesMax: number): Uint8Array[] {
   const key = homeKey(kind, id);
   const chunks = peer.parts.get(key) ?? [];
   peer.parts.delete(key);
+  const bytesMax = Math.max(HOST_PART_BYTES_MAX, payloadBytesMax + MESSAGE_OVERHEAD_BYTES);
   const parts: Uint8Array[] = [];
   let open: Uint8Array[] = [];
+  let bytes = 0;
   for (const chunk of chunks) {
-    peer.partBytes -= chunk.length;
+    peer.partBytes -= chunk.length + PIECE_BYTES;
     open.push(chunk.subarray(1));
+    bytes += chunk.length - 1;
     if (chunk[0] === MORE) continue;
-    parts.push(Buffer.concat(open));
+    if (bytes <= bytesMax) parts.push(Buffer.concat(open));
     open = [];
+    bytes = 0;
   }
   return parts;
 }

@@ -24,9 +24,19 @@ export interface KeptFilter {
   readonly types: number;
 }
 
-export interface KeptSubscriber {
+/** A device that only filters follow, and that its subscriber has paused, or resumed, apart from them. */
+export interface KeptTurn {
+  readonly device: string;
+  readonly paused: boolean;
+}
+
+/** A part of what is kept; all parts together are the whole. */
+export interface KeptPart {
+  /** At most `ROWS_PER_PART`, together with `turns`. */
   readonly rows: readonly KeptRow[];
   readonly filters: readonly KeptFilter[];
+  /** Of devices that the filters of this part, or of one before it, match. */
+  readonly turns: readonly KeptTurn[];
   /** How long it has been away, ms: it is removed in time as if it had stayed. */
   readonly awayMs: number;
 }
@@ -37,45 +47,43 @@ const PAUSED = 1;
 
 type Item = readonly [name: string, flags: number, types: number];
 
-/** @returns parts for `surrendered` */
-export function encodeKeptSubscriber({ rows, filters, awayMs }: KeptSubscriber): Uint8Array[] {
-  const items = rows.map(({ device, paused, types }): Item => [device, paused ? PAUSED : 0, types]);
-  const wanted = filters.map(({ filter, paused, types }): Item => [filter, paused ? PAUSED : 0, types]);
-  const parts: Uint8Array[] = [];
-  for (let at = 0; at === 0 || at < items.length; at += ROWS_PER_PART) {
-    const page = { rows: items.slice(at, at + ROWS_PER_PART), filters: at === 0 ? wanted : [], awayMs };
-    parts.push(Buffer.from(JSON.stringify(page)));
-  }
-  return parts;
+/** @returns a part for `surrendered` */
+export function encodeKeptPart({ rows, filters, turns, awayMs }: KeptPart): Uint8Array {
+  const page = {
+    rows: rows.map(({ device, ...rest }) => itemOf(device, rest)),
+    filters: filters.map(({ filter, ...rest }) => itemOf(filter, rest)),
+    turns: turns.map(({ device, paused }) => itemOf(device, { paused, types: 0 })),
+    awayMs,
+  };
+  return Buffer.from(JSON.stringify(page));
 }
 
-/**
- * What `adopt` was given. Names that are no ids or filters are left out, as is a part that is none.
- * @returns all parts together; of a device that is named twice, the first row
- */
-export function decodeKeptSubscriber(parts: readonly Uint8Array[]): KeptSubscriber {
-  const rows = new Map<string, KeptRow>();
-  const filters = new Map<string, KeptFilter>();
-  let awayMs = Number.POSITIVE_INFINITY; // of the part that was left last: what is older expires with it
-  for (const part of parts) {
-    const page = parse(part);
-    if (page === undefined) continue;
-    for (const [device, flags, types] of itemsOf(page['rows'])) {
-      if (isId(device) && !rows.has(device)) rows.set(device, { device, paused: flags === PAUSED, types });
-    }
-    for (const [filter, flags, types] of itemsOf(page['filters'])) {
-      if (!isFilter(filter) || !isPattern(filter) || filters.has(filter)) continue;
-      filters.set(filter, { filter, paused: flags === PAUSED, types });
-    }
-    const { awayMs: away } = page;
-    if (typeof away === 'number' && away >= 0) awayMs = Math.min(awayMs, away);
-  }
-  if (awayMs === Number.POSITIVE_INFINITY) awayMs = 0;
-  return { rows: [...rows.values()], filters: [...filters.values()], awayMs };
+/** A part that `adopt` was given. Names that are no ids or filters are left out, and all of what is no part. */
+export function decodeKeptPart(part: Uint8Array): KeptPart {
+  const { rows, filters, turns, awayMs } = parse(part) ?? {};
+  const isAway = Number.isFinite(awayMs) && (awayMs as number) >= 0;
+  return {
+    rows: itemsOf(rows, isId).map(([device, flags, types]) => ({ device, paused: flags === PAUSED, types })),
+    filters: itemsOf(filters, isPrefixFilter).map(([filter, flags, types]) => ({
+      filter,
+      paused: flags === PAUSED,
+      types,
+    })),
+    turns: itemsOf(turns, isId).map(([device, flags]) => ({ device, paused: flags === PAUSED })),
+    awayMs: isAway ? (awayMs as number) : 0,
+  };
 }
 
-function itemsOf(list: unknown): Item[] {
-  return Array.isArray(list) ? list.filter(isItem) : [];
+function itemOf(name: string, { paused, types }: { readonly paused: boolean; readonly types: number }): Item {
+  return [name, paused ? PAUSED : 0, types];
+}
+
+function isPrefixFilter(name: string): boolean {
+  return isFilter(name) && isPattern(name);
+}
+
+function itemsOf(list: unknown, isName: (name: string) => boolean): Item[] {
+  return Array.isArray(list) ? list.filter(isItem).filter(([name]) => isName(name)) : [];
 }
 
 function isItem(value: unknown): value is Item {

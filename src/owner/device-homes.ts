@@ -7,6 +7,8 @@ export interface DeviceHomes {
   connected(slot: number): boolean;
   /** Its connection is over. @returns false when that has to wait until it is settled */
   disconnected(slot: number, clean: boolean): boolean;
+  /** Whether events of the device wait, though it may have its home here already. */
+  holds(slot: number): boolean;
   /** Keeps an event that cannot be numbered yet. */
   hold(slot: number, views: RecordViews, offset: number): void;
   /** An operator publishes for a device that is nowhere, so it has its home here. @returns false: not now */

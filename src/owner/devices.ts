@@ -208,7 +208,7 @@ export class Devices {
       this.#deps.counters.add(Counter.droppedReplaced); // or terminated
       return;
     }
-    if (rows.home[slot] === Numbering.claimed) {
+    if (rows.home[slot] === Numbering.claimed || this.homes?.holds(slot) === true) {
       this.homes?.hold(slot, views, offset);
       return;
     }

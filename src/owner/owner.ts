@@ -198,6 +198,7 @@ export class Owner {
 
   /** The edge's thread is gone: what it still said holds, then everyone it held is disconnected. */
   edgeGone(edge: number): void {
+    if (edge === this.#deps.cluster?.edge) this.#cluster?.linkGone();
     this.#goneEdge = edge;
     while (this.#pollEdge(edge, Number.POSITIVE_INFINITY) > 0);
     this.#goneEdge = undefined;

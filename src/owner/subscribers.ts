@@ -136,6 +136,15 @@ export class Subscribers {
     wheel.set(slot, Math.min(untilMs, clock.now() + this.#times.firstMs));
   }
 
+  /** What one that holds what it kept is given beside expires as if it had not come back. @param awayMs how long it was away */
+  holdMore(slot: number, awayMs: number): void {
+    const { wheel, clock, settings } = this.#deps;
+    if (this.#times.heldUntilMs(slot) !== Number.POSITIVE_INFINITY) return; // with what it holds already
+    const untilMs = clock.now() + settings.subscriberRemoveAfterMs - awayMs;
+    this.#times.hold(slot, untilMs);
+    wheel.set(slot, Math.min(untilMs, wheel.dueMs(slot)));
+  }
+
   /** @param session of a connection that is over @param keepMs see `Leave` */
   leave(session: number, keepMs = KEEP_AS_SET): void {
     const slot = this.#sessions.get(session);
@@ -244,6 +253,11 @@ export class Subscribers {
   dismissed(slot: number): void {
     this.#deps.wheel.cancel(slot);
     this.freeIfIdle(slot);
+  }
+
+  /** When what it kept goes, hub clock, ms, if that is a time of its own; undefined: when the settings say. */
+  keptUntilMs(slot: number): number | undefined {
+    return this.#times.keptUntilMs(slot);
   }
 
   /** Whether the token that the subscriber last came with lets it follow the device. */

@@ -2,10 +2,11 @@
  * What operators change, in a cluster: what holds for every node goes into the bucket first, and is obeyed everywhere
  * before the answer; what concerns one node is done here. On main. Routes send a request to the node that it concerns.
  */
+import { setImmediate as turn } from 'node:timers/promises';
 import { type AccessRule, AccessRules } from '../access/rules.ts';
+import type { SetPair } from '../cluster/commands.ts';
 import type { OperatorChange } from '../cluster/host.ts';
-import { highWater } from '../memory/layout.ts';
-import type { PresenceReader } from '../presence/table.ts';
+import type { PresenceReader, SlotPage, SubscriptionRow } from '../presence/table.ts';
 import { type OperatorCommand, type OperatorResult, ToOwner } from '../records/commands.ts';
 import { ClusterAway, type ClusterThread } from './cluster-thread.ts';
 
@@ -20,12 +21,6 @@ export interface ClusterOperatorDeps {
 
 type Command<Kind> = Extract<OperatorCommand, { readonly kind: Kind }>;
 type SetRow = Command<typeof ToOwner.SetRow>;
-/** A pair that an operator allowed or denied. */
-interface SetPair {
-  readonly device: string;
-  readonly subscriber: string;
-  readonly access: 'allow' | 'deny';
-}
 
 /** Nodes that beat lately and did not confirm. */
 type Pending = readonly string[];
@@ -58,15 +53,17 @@ export class ClusterOperator {
   async #setRow(command: SetRow): Promise<OperatorResult> {
     const { device, subscriber, status, vip } = command;
     this.#assertConnected();
-    if (status === undefined && this.#rowOf(device, subscriber) < 0) return this.#deps.operate(command);
+    if (status === undefined && (await this.#rowOf(device, subscriber)) < 0)
+      return this.#deps.operate(command);
     // Before the bucket has it: what is refused must not lift a denial.
     const allowed = await this.#deps.operate({ ...command, dryRun: true });
     if (!allowed.ok) return allowed;
     const changes: OperatorChange[] = [];
     if (status !== undefined) {
-      const access = this.#accessFor(device, subscriber, status);
+      const before = await this.#accessOf(device, subscriber);
+      const access = this.#accessFor(device, subscriber, status, before);
       // Also what this node has already: a node that did not confirm it before is asked, and named, again.
-      if (access !== undefined || this.#accessOf(device, subscriber) !== undefined)
+      if (access !== undefined || before !== undefined)
         changes.push({ kind: 'pair', device, subscriber, access });
     }
     if (vip !== undefined) changes.push({ kind: 'vip', subscriber, vip });
@@ -77,7 +74,7 @@ export class ClusterOperator {
   async #removeRow(command: Command<typeof ToOwner.RemoveRow>): Promise<OperatorResult> {
     const { device, subscriber } = command;
     this.#assertConnected();
-    if (this.#accessOf(device, subscriber) === undefined)
+    if ((await this.#accessOf(device, subscriber)) === undefined)
       return this.#confirmed(await this.#deps.operate(command));
     const pending = await this.#change([{ kind: 'pair', device, subscriber, access: undefined }]);
     const result = await this.#deps.operate(command);
@@ -98,24 +95,24 @@ export class ClusterOperator {
     const { subscriber, forget } = command;
     if (command.isPart === true) return this.#deps.operate(command); // the node that asks does the rest
     this.#assertConnected();
-    const slot = this.#deps.presence.findSubscriber(subscriber);
     if (!forget) return this.#deps.operate(command);
-    if (slot < 0) return this.#confirmed(await this.#deps.operate(command));
-    const pairs = this.#setOn((row) => row.subscriber === slot);
+    const isHere = this.#deps.presence.findSubscriber(subscriber) >= 0;
+    const pairs = await this.#pairs({ subscriber });
     const result = await this.#deps.operate(command);
-    if (!result.ok) return result;
+    if (!isHere && pairs.length === 0) return this.#confirmed(result);
+    if (!result.ok && !isNotFound(result)) return result;
     const vip: OperatorChange = { kind: 'vip', subscriber, vip: false };
-    return withPending(result, await this.#takeAway(pairs, [vip]));
+    return withPending({ ok: true, ...(result.ok && result) }, await this.#takeAway(pairs, [vip]));
   }
 
   /** What operators set for the device goes with it. */
   async #terminate(command: Command<typeof ToOwner.Terminate>): Promise<OperatorResult> {
     if (command.isPart === true) return this.#deps.operate(command); // the node that asks does the rest
     this.#assertConnected();
-    const slot = this.#deps.presence.findDevice(command.device);
-    const pairs = slot < 0 ? [] : this.#setOn((row) => row.device === slot);
+    const pairs = await this.#pairs({ device: command.device });
     const result = await this.#deps.operate(command);
-    if (result.ok && pairs.length > 0) return withPending(result, await this.#takeAway(pairs, []));
+    const isOver = result.ok || isNotFound(result);
+    if (isOver && pairs.length > 0) return withPending({ ok: true }, await this.#takeAway(pairs, []));
     return this.#confirmed(result);
   }
 
@@ -162,47 +159,40 @@ export class ClusterOperator {
     return result.pendingNodes;
   }
 
-  /** What is to stand in the bucket: a subscription of a pair that is denied otherwise needs a grant. */
+  /** What is to stand in the bucket: a subscription of a pair that is denied otherwise needs a grant. @param before what does */
   #accessFor(
     device: string,
     subscriber: string,
     status: NonNullable<SetRow['status']>,
+    before: 'allow' | 'deny' | undefined,
   ): 'allow' | 'deny' | undefined {
     if (status === 'allow' || status === 'deny') return status;
     const { rules, defaultAccess } = this.#deps;
     const otherwise = new AccessRules(rules()).decide(device, subscriber) ?? defaultAccess;
-    return otherwise === 'deny' || this.#accessOf(device, subscriber) === 'allow' ? 'allow' : undefined;
+    return otherwise === 'deny' || before === 'allow' ? 'allow' : undefined;
   }
 
-  #rowOf(device: string, subscriber: string): number {
+  async #rowOf(device: string, subscriber: string): Promise<number> {
     const { presence } = this.#deps;
     const [deviceSlot, slot] = [presence.findDevice(device), presence.findSubscriber(subscriber)];
     if (deviceSlot < 0 || slot < 0) return -1;
-    for (let row = 0; row < highWater(presence.subscriptions); row++) {
-      const found = presence.subscription(row);
-      if (found?.device === deviceSlot && found.subscriber === slot) return row;
-    }
-    return -1;
+    const rows = await rowsOf((...at) => presence.subscriptionSlotsOfSubscriber(slot, ...at));
+    // Slots may have changed hands meanwhile.
+    if (presence.device(deviceSlot)?.device !== device) return -1;
+    if (presence.subscriber(slot)?.subscriber !== subscriber) return -1;
+    const isPair = (found: SubscriptionRow | undefined): boolean =>
+      found?.device === deviceSlot && found.subscriber === slot;
+    return rows.find((row) => isPair(presence.subscription(row))) ?? -1;
   }
 
-  #accessOf(device: string, subscriber: string): 'allow' | 'deny' | undefined {
-    const row = this.#rowOf(device, subscriber);
-    return row < 0 ? undefined : this.#deps.presence.accessOf(row);
+  /** What the bucket holds, whether there is a row of it here or no room for one. */
+  async #accessOf(device: string, subscriber: string): Promise<'allow' | 'deny' | undefined> {
+    const [pair] = await this.#pairs({ device, subscriber });
+    return pair?.access;
   }
 
-  /** What operators set on rows that pass. */
-  #setOn(passes: (row: { device: number; subscriber: number }) => boolean): SetPair[] {
-    const { presence } = this.#deps;
-    const pairs: SetPair[] = [];
-    for (let slot = 0; slot < highWater(presence.subscriptions); slot++) {
-      const row = presence.subscription(slot);
-      const access = presence.accessOf(slot);
-      if (row === undefined || !passes(row) || access === undefined) continue;
-      const device = presence.device(row.device)?.device;
-      const subscriber = presence.subscriber(row.subscriber)?.subscriber;
-      if (device !== undefined && subscriber !== undefined) pairs.push({ device, subscriber, access });
-    }
-    return pairs;
+  #pairs(of: { readonly device?: string; readonly subscriber?: string }): Promise<readonly SetPair[]> {
+    return this.#deps.cluster.ask<'pairs'>({ ask: 'pairs', ...of });
   }
 
   async #count(rules: readonly AccessRule[]): Promise<number> {
@@ -216,6 +206,18 @@ export class ClusterOperator {
     }
     return removed;
   }
+}
+
+/** Rows of a subscriber, found in short parts between which the thread turns to its connections. */
+async function rowsOf(scan: (from: number, limit: number) => SlotPage): Promise<number[]> {
+  const rows: number[] = [];
+  for (let from: number | undefined = 0; from !== undefined; ) {
+    const page: SlotPage = scan(from, Number.POSITIVE_INFINITY);
+    rows.push(...page.slots);
+    from = page.next;
+    if (from !== undefined) await turn();
+  }
+  return rows;
 }
 
 function isNotFound(result: OperatorResult): boolean {

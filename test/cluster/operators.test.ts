@@ -125,6 +125,21 @@ describe.skipIf(natsServerPath === undefined)('the bucket of what operators set 
     expect(b.pairs.size).toBe(0);
   });
 
+  it('tells what it holds of a pair, a device and a subscriber', async () => {
+    const { operators, ...a } = await obeying(await startNats(), 'a');
+    await new Promise<void>((resolve) => operators.read(resolve));
+    const allow: OperatorChange = { kind: 'pair', device: 'dev-2', subscriber: 's-1', access: 'allow' };
+    const vip: OperatorChange = { kind: 'vip', subscriber: 's-1', vip: true };
+    await operators.change([deny('dev-1', 's-1'), deny('dev-1', 's-2'), allow, vip]);
+    const held = (of: Parameters<Operators['pairs']>[0]) =>
+      operators.pairs(of).map(({ device, subscriber, access }) => `${device} ${subscriber} ${access}`);
+    expect(held({ device: 'dev-1', subscriber: 's-2' })).toEqual(['dev-1 s-2 deny']);
+    expect(held({ device: 'dev-2', subscriber: 's-2' })).toEqual([]);
+    expect(held({ device: 'dev-1' }).sort()).toEqual(['dev-1 s-1 deny', 'dev-1 s-2 deny']);
+    expect(held({ subscriber: 's-1' }).sort()).toEqual(['dev-1 s-1 deny', 'dev-2 s-1 allow']);
+    expect(a.failures).toEqual([]);
+  });
+
   it('drops what is no longer in it when it is read again', async () => {
     const server = await startNats();
     const [a, b] = [await obeying(server, 'a'), await obeying(server, 'b')];

@@ -148,6 +148,7 @@ function homesOf(parts: OwnerParts, isSettled: boolean): DeviceHomes {
   return {
     connected: (slot) => note(`connected ${id(slot)}`) && isSettled,
     disconnected: (slot, clean) => note(`disconnected ${id(slot)} ${clean}`) && isSettled,
+    holds: () => false,
     hold: (slot) => void note(`hold ${id(slot)}`),
     claim: (slot) => note(`claim ${id(slot)}`) && isSettled,
     terminated: (slot) => void note(`terminated ${id(slot)}`),
@@ -193,6 +194,10 @@ describe('a device of a cluster', () => {
     parts.say(session);
     expect(parts.told()).toEqual(['hold dev-1']);
     rows.home[0] = Numbering.here;
+    parts.devices.homes = { ...homesOf(parts, true), holds: (slot) => slot === 0 };
+    parts.say(session); // what was held is not numbered yet
+    expect(parts.told()).toEqual(['hold dev-1']);
+    parts.devices.homes = homesOf(parts, true);
     parts.say(session);
     expect(parts.told()).toEqual(['event dev-1 1 message 1']);
   });

@@ -4,9 +4,9 @@
  * came back elsewhere.
  */
 import { describe, expect, it } from 'vitest';
-import { decodeKeptSubscriber } from '../../src/cluster/subscribers.ts';
 import { fromLink } from '../../src/records/cluster.ts';
 import { ClusterOwner } from '../owner/cluster/cluster-owner.ts';
+import { keptOf } from '../support/kept-subscribers.ts';
 
 function following(hub: ClusterOwner, id: string): number {
   const session = hub.subscriber(id);
@@ -17,7 +17,7 @@ function following(hub: ClusterOwner, id: string): number {
 
 function keptRows(hub: ClusterOwner) {
   const parts = hub.records().filter(({ is }) => is === 'surrenderPart');
-  return decodeKeptSubscriber(parts.map(({ part }) => part!)).rows;
+  return keptOf(parts.map(({ part }) => part!)).rows;
 }
 
 describe('after another owner has taken over', () => {

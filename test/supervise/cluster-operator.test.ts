@@ -1,4 +1,5 @@
 import { expect, it } from 'vitest';
+import type { SetPair } from '../../src/cluster/commands.ts';
 import type { OperatorChange } from '../../src/cluster/host.ts';
 import { ToOwner } from '../../src/records/commands.ts';
 import { ClusterOperator } from '../../src/supervise/cluster-operator.ts';
@@ -7,17 +8,37 @@ import { OwnerHarness } from '../owner/owner-harness.ts';
 
 const denial: OperatorChange = { kind: 'pair', device: 'dev-1', subscriber: 's', access: 'deny' };
 
+interface Question {
+  readonly ask: string;
+  readonly changes: readonly OperatorChange[];
+  readonly device?: string;
+  readonly subscriber?: string;
+}
+
+const key = ({ device, subscriber }: Pick<SetPair, 'device' | 'subscriber'>): string =>
+  `${device} ${subscriber}`;
+
 /** A node whose bucket takes all, and whom one node does not confirm. */
 function node() {
   const hub = new OwnerHarness();
   const written: (readonly OperatorChange[])[] = [];
-  const bucket = { isFull: false };
+  const bucket = { isFull: false, pairs: [] as SetPair[] };
   const operator = new ClusterOperator({
     cluster: {
       state: 'connected',
-      ask: async ({ changes }: { changes: readonly OperatorChange[] }) => {
+      ask: async ({ ask, changes, device, subscriber }: Question) => {
+        const isOf = (pair: SetPair): boolean =>
+          pair.device === (device ?? pair.device) && pair.subscriber === (subscriber ?? pair.subscriber);
+        if (ask === 'pairs') return bucket.pairs.filter(isOf);
         written.push(changes);
         if (bucket.isFull) return { ok: false, message: 'it is full' };
+        for (const change of changes) {
+          if (change.kind !== 'pair') continue;
+          const { access, ...pair } = change;
+          bucket.pairs = bucket.pairs.filter((one) => key(one) !== key(pair));
+          if (access !== undefined)
+            bucket.pairs.push({ device: pair.device, subscriber: pair.subscriber, access });
+        }
         return { ok: true, revision: written.length, pendingNodes: ['node-b'] };
       },
     } as unknown as Pick<ClusterThread, 'ask' | 'state'>,
@@ -104,5 +125,43 @@ it.each([
     bucket.isFull = true;
     await expect(operator.operate(command)).rejects.toThrow('it is full');
     expect(hub.status('dev-1', 's')).toBe('deny');
+  },
+);
+
+it('looks for a row in short parts of the table, between which its thread turns to others', async () => {
+  const { hub, written, operator } = node();
+  await operator.operate(deny);
+  const { reader } = hub;
+  const find = reader.subscriptionSlotsOfSubscriber.bind(reader);
+  let turns = 0;
+  const looks: number[] = [];
+  reader.subscriptionSlotsOfSubscriber = (subscriber, from, limit) => {
+    looks.push(turns);
+    setImmediate(() => {
+      turns += 1;
+    });
+    return from < 2 ? { slots: [], next: from + 1 } : find(subscriber, 0, limit);
+  };
+  await operator.operate({ ...deny, status: undefined, vip: true });
+  expect(looks).toEqual([0, 1, 2]);
+  expect(written).toEqual([[denial], [{ kind: 'vip', subscriber: 's', vip: true }]]);
+});
+
+it.each([
+  ['the row goes', { kind: ToOwner.RemoveRow, device: 'dev-1', subscriber: 's' }, [unset]],
+  ['the row is to be active', { ...deny, status: 'active' }, [unset]],
+  ['the device ends', { kind: ToOwner.Terminate, device: 'dev-1' }, [unset]],
+  [
+    'the subscriber is forgotten',
+    { kind: ToOwner.Kick, subscriber: 's', forget: true },
+    [unset, { kind: 'vip', subscriber: 's', vip: false }],
+  ],
+] as const)(
+  'lifts a denial for which there was no room in the table when %s',
+  async (_, command, changes) => {
+    const { written, operator, bucket } = node();
+    bucket.pairs.push({ device: 'dev-1', subscriber: 's', access: 'deny' });
+    expect(await operator.operate(command)).toMatchObject(isPending);
+    expect(written).toEqual([changes]);
   },
 );

@@ -1,6 +1,7 @@
 /**
  * Kept events of devices with another home, for subscribers who ask for the past: what the home keeps is fetched, page by
- * page from the newest, and put into this hub's own log in front of what came since. Owner thread only.
+ * page from the newest, and put into this hub's own log in front of what came since. Some devices at a time, so that a
+ * request for many fills neither this thread's memory nor the way between the nodes. Owner thread only.
  */
 import { toMonotonicMs } from '../../clock.ts';
 import { Step } from '../../history/replay.ts';
@@ -23,10 +24,23 @@ interface Fill {
   readonly epoch: number;
   /** The device's last event when it was asked. */
   readonly seq: number;
-  /** What came of earlier pages, oldest first; and of the page under way. */
-  events: RecordViews[];
-  page: RecordViews[];
+  /** Events of the page under way are before this one; and when that was asked for, hub clock, ms. */
+  before: number;
+  askedAtMs: number;
+  /** The newest first, and the last is under way; in each the oldest event first. */
+  readonly pages: RecordViews[][];
+  count: number;
+  bytes: number;
+  /** Events went missing on the way here since it began, and its home may keep them. */
+  isHoled: boolean;
 }
+
+/** Devices whose past is fetched at once: some milliseconds each, of which many fit into the second that a request waits. */
+const FILLS_MAX = 64;
+/** One whose home takes longer keeps no other device waiting. */
+const SLOW_MS = 250;
+/** What is fetched of all of them is kept up to this: older events stay where they are. */
+const FILL_BYTES_MAX = 64 * 1024 * 1024;
 
 export class Backfills {
   readonly #deps: BackfillsDeps;
@@ -34,6 +48,9 @@ export class Backfills {
   readonly #fills = new Map<number, Fill>();
   /** The request under way of a device. */
   readonly #requests = new Map<number, number>();
+  /** Devices whose turn is to come. */
+  readonly #queue = new Set<number>();
+  #bytes = 0;
   /** Devices of which all that their home keeps is here. */
   readonly #complete = new Set<number>();
   #last = 0;
@@ -49,63 +66,121 @@ export class Backfills {
   /** Events are missing from here on, or its numbering is another. */
   incomplete(slot: number): void {
     this.#complete.delete(slot);
+    const fill = this.#fillOf(slot);
+    if (fill !== undefined) fill.isHoled = true;
+  }
+
+  #fillOf(slot: number): Fill | undefined {
+    const request = this.#requests.get(slot);
+    return request === undefined ? undefined : this.#fills.get(request);
   }
 
   begin(slot: number): void {
     if (this.#requests.has(slot)) return;
-    const { rows } = this.#deps.registry.devices;
-    const [generation, epoch, seq] = [rows.generation[slot]!, rows.epoch[slot]!, rows.seq[slot]!];
-    this.#ask({ slot, generation, epoch, seq, events: [], page: [] }, seq + 1);
+    this.#queue.add(slot);
+    this.#goOn();
   }
 
+  /** The home tells of an event: of a page in order, and before those that came. What is not is no event of its log. */
   past(request: number, event: Uint8Array): void {
     const fill = this.#fills.get(request);
     if (fill === undefined) return;
     const views = privateViews(event.length);
     views.u8.set(event);
-    fill.page.push(views);
+    const page = fill.pages.at(-1)!;
+    const newest = page.at(-1);
+    const seq = seqOf(views);
+    if (seq >= fill.before || (newest !== undefined && seq <= seqOf(newest))) return;
+    page.push(views);
+    fill.count += 1;
+    fill.bytes += event.length;
+    this.#bytes += event.length;
   }
 
   pastEnd(request: number, found: boolean, more: boolean): void {
     const fill = this.#fills.get(request);
     if (fill === undefined) return;
     this.#fills.delete(request);
-    this.#requests.delete(fill.slot);
-    fill.events = [...fill.page, ...fill.events];
-    fill.page = [];
-    const left = this.#deps.settings.historyEvents - fill.events.length;
-    const oldest = fill.events[0];
-    if (found && more && left > 0 && oldest !== undefined) {
-      this.#ask(fill, seqOf(oldest));
+    const oldest = fill.pages.at(-1)![0];
+    const isWhole =
+      !found || !more || oldest === undefined || fill.count >= this.#deps.settings.historyEvents;
+    if (!isWhole && this.#bytes < FILL_BYTES_MAX) {
+      fill.before = seqOf(oldest);
+      fill.pages.push([]);
+      this.#ask(fill);
       return;
     }
-    if (found && this.#isSame(fill)) this.#fill(fill);
+    this.#end(fill);
+    if (found && this.#isSame(fill)) this.#fill(fill, isWhole);
     this.#deps.filled(fill.slot);
+    this.#goOn();
   }
 
   /** The row is about to be freed, or its home is here now. */
   forget(slot: number): void {
     this.#complete.delete(slot);
-    const request = this.#requests.get(slot);
-    this.#requests.delete(slot);
-    if (request !== undefined) this.#fills.delete(request);
+    this.#queue.delete(slot);
+    const fill = this.#fillOf(slot);
+    if (fill === undefined) return;
+    this.#fills.delete(this.#requests.get(slot)!);
+    this.#end(fill);
+    this.#goOn();
   }
 
   /** The link has started anew: what was asked is not answered. */
   reset(): void {
     this.#fills.clear();
     this.#requests.clear();
+    this.#queue.clear();
     this.#complete.clear();
+    this.#bytes = 0;
   }
 
-  #ask(fill: Fill, before: number): void {
-    const { registry, link, settings } = this.#deps;
+  /** Once per poll: homes may have taken long. */
+  tick(): void {
+    if (this.#queue.size > 0) this.#goOn();
+  }
+
+  /** How long until a device may have its turn, ms. */
+  get untilNextMs(): number {
+    return this.#queue.size > 0 ? SLOW_MS : Number.POSITIVE_INFINITY;
+  }
+
+  /** It is that device's turn. */
+  #goOn(): void {
+    let left = FILLS_MAX - this.#countQuick();
+    for (const slot of this.#queue) {
+      if (left-- <= 0) return;
+      this.#queue.delete(slot);
+      const { rows } = this.#deps.registry.devices;
+      const [generation, epoch, seq] = [rows.generation[slot]!, rows.epoch[slot]!, rows.seq[slot]!];
+      const begun = { before: seq + 1, askedAtMs: 0, pages: [[]], count: 0, bytes: 0, isHoled: false };
+      this.#ask({ slot, generation, epoch, seq, ...begun });
+    }
+  }
+
+  #countQuick(): number {
+    const fromMs = this.#deps.clock.now() - SLOW_MS;
+    let count = 0;
+    for (const { askedAtMs } of this.#fills.values()) if (askedAtMs > fromMs) count += 1;
+    return count;
+  }
+
+  #ask(fill: Fill): void {
+    const { registry, link, settings, clock } = this.#deps;
+    fill.askedAtMs = clock.now();
     const request = ++this.#last;
     this.#fills.set(request, fill);
     this.#requests.set(fill.slot, request);
-    const max = settings.historyEvents - fill.events.length;
+    const { before } = fill;
+    const max = settings.historyEvents - fill.count;
     const id = registry.deviceId(fill.slot);
     link.tell(toLink.askPast, { request, id, epoch: epochName(fill.epoch), before, max });
+  }
+
+  #end({ slot, bytes }: Fill): void {
+    this.#requests.delete(slot);
+    this.#bytes -= bytes;
   }
 
   #isSame({ slot, generation, epoch, seq }: Fill): boolean {
@@ -119,14 +194,15 @@ export class Backfills {
     );
   }
 
-  #fill({ slot, generation, seq, events }: Fill): void {
+  /** @param isWhole all that the home keeps has come */
+  #fill({ slot, generation, seq, pages, isHoled }: Fill, isWhole: boolean): void {
     const { registry, history, clock } = this.#deps;
     const last = registry.devices.rows.seq[slot]!;
-    const later = this.#since(slot, generation, seq, last);
-    const all = [...events.filter((views) => seqOf(views) <= seq), ...later];
+    const { found, missingTo } = this.#since(slot, generation, seq, last);
+    const all = [...pages.reverse().flat(), ...found];
+    if (isWhole && !isHoled) this.#complete.add(slot);
     if (all.length === 0) {
       history.restart(slot, last);
-      this.#complete.add(slot);
       return;
     }
     let before = wholeAfter(all[0]!);
@@ -138,15 +214,22 @@ export class Backfills {
       history.append(slot, own, views, 0, eventBytes(views, 0));
       before = own;
     }
-    this.#complete.add(slot);
+    if (missingTo > before) history.skip(slot, missingTo);
   }
 
-  /** What came here after the home was asked. */
-  #since(slot: number, generation: number, seq: number, last: number): RecordViews[] {
+  /** What came here after the home was asked. @returns the last event that is known to be missing, 0 none, too */
+  #since(
+    slot: number,
+    generation: number,
+    seq: number,
+    last: number,
+  ): { readonly found: RecordViews[]; readonly missingTo: number } {
     const found: RecordViews[] = [];
-    if (last <= seq) return found;
+    let missingTo = 0;
+    if (last <= seq) return { found, missingTo };
     const replay = this.#deps.reader.since({ slot, generation, seq: last }, seq);
     for (let step = replay.next(); step !== Step.End; step = replay.next()) {
+      if (step === Step.Gap) missingTo = replay.to;
       if (step !== Step.Event) continue;
       const bytes = eventBytes(replay.views, 0);
       const copy = privateViews(bytes);
@@ -154,7 +237,7 @@ export class Backfills {
       copy.f64[EventField.received >> 3] = replay.wholeAfter;
       found.push(copy);
     }
-    return found;
+    return { found, missingTo };
   }
 }
 

@@ -44,6 +44,8 @@ export interface DeviceClaimsDeps extends ClusterContext {
 
 /** A device whose claim is not settled. */
 interface Claim {
+  /** Hub clock, ms. */
+  readonly sinceMs: number;
   readonly held: RecordViews[];
   heldBytes: number;
   /** It was followed as another node's until now. */
@@ -61,8 +63,9 @@ export interface LastNumber {
 /** Of a device that this node has had since it was first heard of. */
 const NEW: LastNumber = { seq: 0, state: DeviceState.offline };
 
-/** What a device may send while its claim is settled, which takes a second at most; what is beyond is lost. */
+/** What a device, and what all may send while claims are settled, which takes a second at most; what is beyond is lost. */
 const HELD_BYTES_MAX = 1024 * 1024;
+const HELD_BYTES_OF_ALL_MAX = 64 * HELD_BYTES_MAX;
 const DEVICE = HomeKind.device;
 
 export class DeviceClaims implements DeviceHomes {
@@ -70,6 +73,7 @@ export class DeviceClaims implements DeviceHomes {
   readonly #claims = new Map<number, Claim>();
   /** By device: where it stood when this node became its home. What came since is of this claim. */
   readonly #bases = new Map<number, LastNumber>();
+  #heldBytes = 0;
   #terminated = NONE;
 
   constructor(deps: DeviceClaimsDeps) {
@@ -79,6 +83,22 @@ export class DeviceClaims implements DeviceHomes {
   /** The device's last number before this node became its home, and its state then. */
   baseOf(slot: number): LastNumber {
     return this.#bases.get(slot) ?? NEW;
+  }
+
+  /** When the oldest claim began, hub clock, ms; infinity: there is none. */
+  get waitingSinceMs(): number {
+    for (const { sinceMs } of this.#claims.values()) return sinceMs;
+    return Number.POSITIVE_INFINITY;
+  }
+
+  /** Devices whose claims began before the time, or at it. */
+  waitingFrom(atMs: number): string[] {
+    const slots: number[] = [];
+    for (const [slot, { sinceMs }] of this.#claims) {
+      if (sinceMs > atMs) break;
+      slots.push(slot);
+    }
+    return slots.map((slot) => this.#deps.registry.deviceId(slot));
   }
 
   // What happens to devices here.
@@ -107,15 +127,22 @@ export class DeviceClaims implements DeviceHomes {
     return true;
   }
 
+  /** Until it is released: what came before waits, and what comes now is behind that. */
+  holds(slot: number): boolean {
+    return this.#claims.size > 0 && this.#claims.has(slot);
+  }
+
   hold(slot: number, views: RecordViews, offset: number): void {
     const claim = this.#claims.get(slot);
     const bytes = wholeEventBytes(views, offset);
-    if (claim === undefined || claim.heldBytes + bytes > HELD_BYTES_MAX) {
+    const isFull = this.#heldBytes + bytes > HELD_BYTES_OF_ALL_MAX;
+    if (claim === undefined || isFull || claim.heldBytes + bytes > HELD_BYTES_MAX) {
       this.#deps.counters.add(Counter.droppedIngestFull);
       return;
     }
     claim.held.push(copyOfEvent(views, offset));
     claim.heldBytes += bytes;
+    this.#heldBytes += bytes;
   }
 
   claim(slot: number): boolean {
@@ -132,7 +159,7 @@ export class DeviceClaims implements DeviceHomes {
         remotes.tellFollowers(slot);
       }
     }
-    return home[slot] === Numbering.here;
+    return home[slot] === Numbering.here && !this.#claims.has(slot);
   }
 
   terminated(slot: number): void {
@@ -152,7 +179,7 @@ export class DeviceClaims implements DeviceHomes {
     const { registry, link, levels, remotes, left } = this.#deps;
     const terminated = this.#terminated === slot;
     this.#terminated = NONE;
-    this.#claims.delete(slot);
+    this.#end(slot);
     this.#bases.delete(slot);
     const id = registry.deviceId(slot);
     if (registry.devices.rows.home[slot] === Numbering.elsewhere) {
@@ -174,9 +201,11 @@ export class DeviceClaims implements DeviceHomes {
     const { rows } = registry.devices;
     const id = registry.deviceId(slot);
     const isConnected = rows.session[slot] !== NONE;
-    if (rows.home[slot] === Numbering.claimed && !this.#claims.has(slot))
-      this.#begin(slot, rows.known[slot] === 1);
-    if (isConnected) link.tell(toLink.connected, { kind: DEVICE, id });
+    const isClaimed = rows.home[slot] === Numbering.claimed;
+    if (isClaimed && !this.#claims.has(slot)) this.#begin(slot, rows.known[slot] === 1);
+    if (isClaimed && !isConnected) this.#claims.get(slot)!.ended ??= { clean: false };
+    // A claim is settled, though its connection is over: what it sent is numbered, and that it was there is told.
+    if (isConnected || isClaimed) link.tell(toLink.connected, { kind: DEVICE, id });
     else if (rows.known[slot] === 1) link.tell(toLink.hold, { kind: DEVICE, id });
   }
 
@@ -219,8 +248,7 @@ export class DeviceClaims implements DeviceHomes {
     const { registry, devices, settled } = this.#deps;
     const slot = registry.deviceOf(id);
     if (slot < 0) return;
-    const claim = this.#claims.get(slot);
-    this.#claims.delete(slot);
+    const claim = this.#end(slot);
     if (claim === undefined) {
       // Left here by a node that drains: it may connect again within the leave grace.
       const isOffline = registry.devices.rows.deviceState[slot] === DeviceState.offline;
@@ -250,10 +278,9 @@ export class DeviceClaims implements DeviceHomes {
     const { rows } = registry.devices;
     const seq = isNumbered ? rows.seq[slot]! : 0;
     const epoch = epochName(rows.epoch[slot]!);
-    const held = this.#claims.get(slot)?.held ?? [];
+    const held = this.#end(slot)?.held ?? [];
     const parts = isNumbered ? encodeDevice(this.#handed(slot)) : encodeUnnumbered(held);
     devices.surrender(slot, reason === SurrenderReason.conflict ? closes.drain : closes.replaced);
-    this.#claims.delete(slot);
     this.#bases.delete(slot);
     if (isNumbered) left(slot);
     Atomics.store(rows.home, slot, Numbering.elsewhere);
@@ -268,7 +295,16 @@ export class DeviceClaims implements DeviceHomes {
   #begin(slot: number, wasElsewhere: boolean): void {
     const { home } = this.#deps.registry.devices.rows;
     Atomics.store(home, slot, Numbering.claimed);
-    this.#claims.set(slot, { held: [], heldBytes: 0, wasElsewhere, ended: undefined });
+    const sinceMs = this.#deps.clock.now();
+    this.#claims.set(slot, { sinceMs, held: [], heldBytes: 0, wasElsewhere, ended: undefined });
+  }
+
+  /** @returns the claim that there was */
+  #end(slot: number): Claim | undefined {
+    const claim = this.#claims.get(slot);
+    this.#claims.delete(slot);
+    this.#heldBytes -= claim?.heldBytes ?? 0;
+    return claim;
   }
 
   /** What a node that lost its claim had from the device comes before what was held here. */

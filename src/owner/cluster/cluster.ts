@@ -3,6 +3,7 @@
  * protocol between nodes: docs/cluster.md.
  */
 import type { SurrenderReason } from '../../cluster/host.ts';
+import { WAIT_MS } from '../../cluster/limits.ts';
 import { HomeKind } from '../../cluster/records.ts';
 import { highWater } from '../../memory/layout.ts';
 import type { RecordViews, RingConsumer } from '../../memory/ring.ts';
@@ -41,6 +42,8 @@ export class Cluster {
   /** Parts of an id that is handed over, until its `Adopt`. */
   readonly #parts = new Map<string, Uint8Array[]>();
   readonly #takes: Readonly<Record<number, Take>>;
+  /** There is a link that knows of what is here. */
+  #isLinked = false;
 
   constructor(context: ClusterContext) {
     this.#context = context;
@@ -110,10 +113,18 @@ export class Cluster {
     this.#moves.leaveAll();
   }
 
+  /** The link's thread is gone: what it was told and has not passed on is told to nobody. What it has yet said holds. */
+  linkGone(): void {
+    this.#isLinked = false;
+    this.#moves.linkGone();
+  }
+
   /** Once per poll: what has changed since the last is told. */
   flush(): void {
+    if (!this.#isLinked) this.#goOnAlone();
     this.#operatorState.step();
     this.#moves.step();
+    this.#backfills.tick();
     this.#waits.tick();
     this.#peers.tick();
     this.#listings.flush();
@@ -121,7 +132,24 @@ export class Cluster {
   }
 
   untilNextMs(now: number): number {
-    return this.#operatorState.hasReady || this.#moves.hasReady ? 0 : this.#waits.untilNextMs(now);
+    if (this.#operatorState.hasReady || this.#moves.hasReady) return 0;
+    const untilMs = Math.min(this.#waits.untilNextMs(now), this.#backfills.untilNextMs);
+    if (this.#isLinked) return untilMs;
+    const sinceMs = Math.min(this.#claims.waitingSinceMs, this.#moves.waitingSinceMs);
+    return Math.min(untilMs, Math.max(0, sinceMs + WAIT_MS - now));
+  }
+
+  /** Without a link no node can be asked, and while NATS is away there is none to come: who has waited is let in. */
+  #goOnAlone(): void {
+    const atMs = this.#context.clock.now() - WAIT_MS;
+    for (const id of this.#claims.waitingFrom(atMs)) {
+      this.#claims.adopt(id, undefined, false);
+      this.#claims.release(id);
+    }
+    for (const id of this.#moves.waitingFrom(atMs)) {
+      this.#moves.adopt(id, undefined);
+      this.#moves.release(id);
+    }
   }
 
   #ofFollows(): Readonly<Record<number, Take>> {
@@ -194,6 +222,7 @@ export class Cluster {
         else if (kind === HomeKind.subscriber) this.#moves.release(id);
       },
       [FromLinkRecord.Surrender]: (...at) => {
+        if (!this.#isLinked) return; // nobody would pass on what is handed over: the next link finds it here
         const { kind, id, conflict } = fromLink.surrender.read(...at);
         const reason: SurrenderReason = conflict ? 'conflict' : 'replaced';
         if (kind === HomeKind.device) claims.surrender(id, reason);
@@ -218,6 +247,8 @@ export class Cluster {
   #hello(): void {
     const { registry } = this.#context;
     const { rows } = registry.devices;
+    this.linkGone(); // or another owner has taken over, or both
+    this.#isLinked = true;
     this.#context.link.resynced();
     this.#parts.clear();
     this.#peers.reset();

@@ -1,10 +1,11 @@
 /** The rows of a subscriber as it moves from node to node, slice by slice. Owner thread only. */
 import { HomeKind } from '../../cluster/records.ts';
 import {
-  decodeKeptSubscriber,
-  encodeKeptSubscriber,
+  decodeKeptPart,
+  encodeKeptPart,
   type KeptFilter,
   type KeptRow,
+  type KeptTurn,
   ROWS_PER_PART,
 } from '../../cluster/subscribers.ts';
 import { NONE } from '../../presence/columns.ts';
@@ -23,11 +24,17 @@ export class KeptRows {
     this.#context = context;
   }
 
-  /** How long the subscriber has been away, ms; one that has never been here is away from now on. */
+  /**
+   * How long the subscriber has been away, ms; one that has never been here is away from now on. One that is kept for less
+   * time than others has been away for longer.
+   */
   #awayMs(slot: number): number {
-    const { registry, clock } = this.#context;
+    const { registry, subscribers, clock, settings } = this.#context;
+    const now = clock.now();
     const lastSeen = Number(Atomics.load(registry.subscribers.rows.lastSeen, slot));
-    return lastSeen === 0 ? 0 : Math.max(0, clock.now() - lastSeen);
+    const sinceMs = lastSeen === 0 ? now : lastSeen;
+    const endsAtMs = subscribers.keptUntilMs(slot) ?? sinceMs + settings.subscriberRemoveAfterMs;
+    return Math.max(0, now + settings.subscriberRemoveAfterMs - endsAtMs);
   }
 
   /**
@@ -44,28 +51,39 @@ export class KeptRows {
     do {
       if (!goesOn()) break;
       const rows: KeptRow[] = [];
+      const turns: KeptTurn[] = [];
       const visited = walks.advance(walk, ROWS_PER_PART, (row) => {
-        const kept = this.#rowOf(row);
-        if (kept !== undefined) rows.push(kept);
+        if (!isSubscribed(registry.rowState(row))) return true;
+        if (!registry.isFiltered(row)) rows.push(this.#rowOf(row));
+        else if (this.#isTurned(row)) turns.push(this.#turnOf(row));
         return true;
       });
-      const isAny = rows.length + filters.length > 0;
-      for (const part of isAny ? encodeKeptSubscriber({ rows, filters, awayMs }) : [])
+      if (rows.length + turns.length + filters.length > 0) {
+        const part = encodeKeptPart({ rows, filters, turns, awayMs });
         link.tell(toLink.surrenderPart, { kind: HomeKind.subscriber, id, part });
+      }
       filters = [];
       yield visited;
     } while (walk.next !== NONE);
     walks.cancel(walk);
   }
 
-  /** What filters follow is found anew. */
-  #rowOf(row: number): KeptRow | undefined {
+  #rowOf(row: number): KeptRow {
+    return { ...this.#turnOf(row), types: bitsOf(this.#context.registry.subscriptions.rows.ownTypes[row]!) };
+  }
+
+  #turnOf(row: number): KeptTurn {
     const { registry } = this.#context;
-    const { ownTypes, device } = registry.subscriptions.rows;
-    const state = registry.rowState(row);
-    if (!isSubscribed(state) || registry.isFiltered(row)) return undefined;
-    const id = registry.deviceId(device[row]!);
-    return { device: id, paused: state === RowState.paused, types: bitsOf(ownTypes[row]!) };
+    const device = registry.deviceId(registry.subscriptions.rows.device[row]!);
+    return { device, paused: registry.rowState(row) === RowState.paused };
+  }
+
+  /** What filters follow is found anew, in their state: what is in another was paused or resumed by itself. */
+  #isTurned(row: number): boolean {
+    const { registry } = this.#context;
+    const { device, subscriber } = registry.subscriptions.rows;
+    const state = registry.filters.strongestState(subscriber[row]!, registry.deviceId(device[row]!));
+    return (state === RowState.paused) !== (registry.rowState(row) === RowState.paused);
   }
 
   #filtersOf(slot: number): KeptFilter[] {
@@ -101,29 +119,45 @@ export class KeptRows {
    * @returns the rows, and how long it was away there, ms; undefined: the part names nothing
    */
   add(id: string, part: Uint8Array): { readonly rows: number; readonly awayMs: number } | undefined {
-    const { registry, devices } = this.#context;
-    const { rows, filters, awayMs } = decodeKeptSubscriber([part]);
-    if (rows.length + filters.length === 0) return undefined;
-    const kept = { rows: rows.length + filters.length, awayMs };
+    const { registry } = this.#context;
+    const { rows, filters, turns, awayMs } = decodeKeptPart(part);
+    const kept = { rows: rows.length + filters.length + turns.length, awayMs };
+    if (kept.rows === 0) return undefined;
     const slot = registry.ensureSubscriberOf(id);
     if (slot < 0) return kept; // there is no room for it
-    for (const { device, paused, types } of rows) {
-      const deviceSlot = registry.ensureDeviceOf(device);
-      if (deviceSlot < 0) continue;
-      const found = registry.findRow(deviceSlot, slot);
-      const state = stateOf(paused);
-      if (found < 0) registry.createRow(deviceSlot, slot, state, { types: typesOf(types) });
-      else if (registry.rowState(found) === RowState.allow) registry.setRowState(found, state);
-      devices.unwatched(deviceSlot);
-    }
-    for (const { filter, paused, types } of filters) {
-      const prefix = filter.slice(0, -1);
-      if (registry.filters.find(slot, prefix) >= 0) continue;
-      const made = registry.filters.create(slot, prefix, stateOf(paused), typesOf(types));
-      // What it matches is looked for behind the last part: perhaps by another owner.
-      if (made >= 0) registry.filters.begin(made, Unfinished.pages);
-    }
+    for (const filter of filters) this.#addFilter(slot, filter);
+    for (const { types, ...row } of rows) this.#addRow(slot, row, typesOf(types));
+    for (const turn of turns)
+      if (registry.filters.typesOf(slot, turn.device) !== 0) this.#addRow(slot, turn, 0);
     return kept;
+  }
+
+  #addFilter(slot: number, { filter, paused, types }: KeptFilter): void {
+    const { filters } = this.#context.registry;
+    const prefix = filter.slice(0, -1);
+    if (filters.find(slot, prefix) >= 0) return;
+    const made = filters.create(slot, prefix, stateOf(paused), typesOf(types));
+    // What it matches is looked for behind the last part: perhaps by another owner.
+    if (made >= 0) filters.begin(made, Unfinished.pages);
+  }
+
+  /** @param ownTypes what the subscription by id asks for; 0: only filters follow */
+  #addRow(slot: number, { device, paused }: KeptTurn, ownTypes: number): void {
+    const { registry, devices, subscriptions } = this.#context;
+    const deviceSlot = registry.ensureDeviceOf(device);
+    if (deviceSlot < 0) return;
+    const found = registry.findRow(deviceSlot, slot);
+    const state = found < 0 ? RowState.none : registry.rowState(found);
+    const filtered = registry.filters.typesOf(slot, device, ownTypes);
+    if (found < 0)
+      registry.createRow(deviceSlot, slot, stateOf(paused), { types: ownTypes | filtered, ownTypes });
+    else if (state === RowState.allow) {
+      registry.setTypes(found, ownTypes, ownTypes | filtered);
+      registry.setRowState(found, stateOf(paused));
+    } else if (isSubscribed(state) && registry.isFiltered(found)) {
+      subscriptions.setTypes(found, ownTypes, filtered); // filters alone have followed it here until now
+    }
+    devices.unwatched(deviceSlot);
   }
 }
 

@@ -81,7 +81,7 @@ export class Levels {
     const { registry, link } = this.#context;
     this.#changed.delete(slot);
     this.#answered.delete(slot);
-    this.#lookups.delete(slot);
+    if (!isKnown) this.#lookups.delete(slot); // else who looks it up ends that, wherever the device is by then
     if (this.#told.delete(slot) && !isKnown) link.tell(toLink.unwant, { id: registry.deviceId(slot) });
   }
 

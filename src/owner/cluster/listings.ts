@@ -3,12 +3,14 @@
  * device is looked up as if it had been subscribed to by id; once its home has answered, local filters follow it like any
  * device that appears. Owner thread only.
  */
-import { Numbering } from '../../presence/columns.ts';
+import { NONE, Numbering } from '../../presence/columns.ts';
+import { RowState } from '../../presence/lifecycle.ts';
 import { toLink } from '../../records/cluster.ts';
+import { NO_BYTES, Notice } from '../../records/replies.ts';
 import type { ClusterContext } from './context.ts';
 import type { Levels } from './levels.ts';
 
-export interface ListingsDeps extends Pick<ClusterContext, 'registry' | 'link' | 'clock'> {
+export interface ListingsDeps extends Pick<ClusterContext, 'registry' | 'link' | 'clock' | 'subscriptions'> {
   readonly levels: Levels;
   readonly filters: ClusterContext['filters'];
   /** A device was found for a request that waits for this prefix. */
@@ -24,6 +26,8 @@ interface Listing {
   isAsked: boolean;
   /** How many requests for such a filter are not over: it may not be there yet. */
   requests: number;
+  /** The table has no room for a device that matches. */
+  isFull: boolean;
 }
 
 /** Devices that match a filter, but that nobody may follow: so many ids are remembered. */
@@ -41,6 +45,10 @@ export class Listings {
   /** Those of them whose home has answered, and that are on their way to somebody. */
   readonly #onTheirWay = new Set<number>();
   #mustReview = false;
+  /** There may be filters whose subscribers do not know that there is no room. */
+  #mustTell = false;
+  /** By filter: the session that was told so. */
+  readonly #told = new Map<number, number>();
 
   constructor(deps: ListingsDeps) {
     this.#deps = deps;
@@ -54,6 +62,7 @@ export class Listings {
   open(prefix: string): { isComplete: boolean; passedOver: readonly number[] } {
     const listing = this.#listings.get(prefix) ?? this.#begin(prefix);
     listing.requests += 1;
+    listing.isFull = false;
     return { isComplete: listing.isComplete, passedOver: this.#takePassedOver(prefix) };
   }
 
@@ -71,6 +80,7 @@ export class Listings {
   /** Once per poll. */
   flush(): void {
     if (this.#mustReview) this.#review();
+    if (this.#mustTell) this.#tellFull();
     if (!this.#deps.filters.isBusy()) this.#endThoseArrived();
     const now = this.#deps.clock.now();
     for (const [slot, untilMs] of this.#lookups) {
@@ -134,8 +144,10 @@ export class Listings {
 
   /** The link has started anew. */
   reset(): void {
+    const lookedUp = [...this.#lookups.keys(), ...this.#onTheirWay]; // it is told of them anew
     this.#lookups.clear();
     this.#onTheirWay.clear();
+    for (const slot of lookedUp) this.#deps.levels.endLookup(slot);
     for (const [prefix, listing] of this.#listings) {
       listing.isComplete = false;
       this.#ask(prefix, listing);
@@ -146,6 +158,7 @@ export class Listings {
   /** Asks again for what is followed by no filter any more, and for what filters lack. */
   #review(): void {
     this.#mustReview = false;
+    this.#mustTell = true;
     const { filters } = this.#deps.registry;
     for (const [prefix, { isAsked, requests }] of this.#listings) {
       if (requests > 0 || filters.hasPrefix(prefix)) continue;
@@ -157,12 +170,14 @@ export class Listings {
       if (listing === undefined) this.#begin(prefix);
       else if (!listing.isAsked && !this.#isCovered(prefix)) this.#ask(prefix, listing);
     }
-    if (this.#listings.size === 0) this.#passedOver.clear();
+    if (this.#listings.size > 0) return;
+    this.#passedOver.clear();
+    this.#told.clear();
   }
 
   #begin(prefix: string): Listing {
     const isCovered = this.#isCovered(prefix);
-    const listing = { isComplete: isCovered, isAsked: false, requests: 0 };
+    const listing = { isComplete: isCovered, isAsked: false, requests: 0, isFull: false };
     this.#listings.set(prefix, listing);
     if (!isCovered) this.#ask(prefix, listing);
     return listing;
@@ -186,7 +201,8 @@ export class Listings {
     const { home } = registry.devices.rows;
     this.#passedOver.delete(id);
     const slot = registry.ensureDeviceOf(id);
-    if (home[slot] !== Numbering.elsewhere) return; // the slot is -1, without a home, where the table is full
+    if (slot < 0) this.#isFull(id);
+    if (home[slot] !== Numbering.elsewhere) return;
     if (prefix !== undefined) found(prefix, slot);
     if (this.#lookups.has(slot) || this.#onTheirWay.has(slot)) return;
     this.#lookups.set(slot, clock.now() + LOOKUP_MS);
@@ -196,16 +212,48 @@ export class Listings {
   /** They are in the table again, and remembered no more. */
   #takePassedOver(prefix: string): number[] {
     const slots: number[] = [];
-    for (const id of this.#passedOver) {
+    for (const id of [...this.#passedOver]) {
       if (!id.startsWith(prefix)) continue;
       this.#passedOver.delete(id);
       const slot = this.#deps.registry.ensureDeviceOf(id);
       if (slot >= 0) slots.push(slot);
+      else this.#isFull(id);
     }
     return slots;
   }
 
   #passOver(slot: number): void {
-    if (this.#passedOver.size < PASSED_OVER_MAX) this.#passedOver.add(this.#deps.registry.deviceId(slot));
+    this.#remember(this.#deps.registry.deviceId(slot));
+  }
+
+  #remember(id: string): void {
+    if (this.#passedOver.size < PASSED_OVER_MAX) this.#passedOver.add(id);
+  }
+
+  /** There is no room for the device: a filter that comes later may find some. */
+  #isFull(id: string): void {
+    this.#remember(id);
+    for (let length = 0; length <= id.length; length++) {
+      const listing = this.#listings.get(id.slice(0, length));
+      if (listing !== undefined) listing.isFull = true;
+    }
+    this.#mustTell = true;
+  }
+
+  /** Each connection is told once of a filter that lacks devices. */
+  #tellFull(): void {
+    this.#mustTell = false;
+    const { registry, subscriptions } = this.#deps;
+    const { filters } = registry;
+    for (const [prefix, { isFull }] of this.#listings) {
+      for (const slot of isFull ? filters.matching(prefix) : []) {
+        const session = registry.subscribers.rows.session[filters.subscriber(slot)]!;
+        if (session === NONE || filters.state(slot) !== RowState.active) continue;
+        if (this.#told.get(slot) === session) continue;
+        this.#told.set(slot, session);
+        const full = [{ filter: filters.nameOf(slot), value: RowState.none }];
+        subscriptions.link(session).notice(session, Notice.filterFull, NO_BYTES, false, full);
+      }
+    }
   }
 }

@@ -20,6 +20,8 @@ import { SlicedWork, type Slices } from './sliced-work.ts';
 
 /** A connection whose claim is not settled. */
 interface Arrival {
+  /** Hub clock, ms. */
+  readonly sinceMs: number;
   readonly join: Join;
   /** Asked meanwhile. */
   readonly requests: Request[];
@@ -96,6 +98,10 @@ export class SubscriberMoves implements SubscriberHomes {
     const { id } = actor;
     if (generated === true) return true;
     const older = this.#arrivals.get(id);
+    if (older !== undefined && join.ticket < older.join.ticket) {
+      links[edgeOf(session)]!.close(session, closes.replaced); // rings are not read in the order of connections
+      return false;
+    }
     if (older !== undefined) {
       links[edgeOf(older.join.session)]!.close(older.join.session, closes.replaced);
       this.#bySession.delete(older.join.session);
@@ -107,7 +113,8 @@ export class SubscriberMoves implements SubscriberHomes {
       this.#reserve(join);
       return true;
     }
-    this.#arrivals.set(id, { join, requests: [] });
+    this.#arrivals.delete(id); // the newest last
+    this.#arrivals.set(id, { sinceMs: this.#context.clock.now(), join, requests: [] });
     this.#bySession.set(session, id);
     if (isHere) this.#work.after(id, () => this.#enterHere(id, session));
     return false;
@@ -189,11 +196,31 @@ export class SubscriberMoves implements SubscriberHomes {
     this.#arrivals.delete(id);
   }
 
+  /** When the oldest of those that wait to be let in came, hub clock, ms; infinity: nobody waits. */
+  get waitingSinceMs(): number {
+    for (const { sinceMs } of this.#arrivals.values()) return sinceMs;
+    return Number.POSITIVE_INFINITY;
+  }
+
+  /** Those that wait to be let in since the time, or longer. */
+  waitingFrom(atMs: number): string[] {
+    const ids: string[] = [];
+    for (const [id, { sinceMs }] of this.#arrivals) {
+      if (sinceMs > atMs) break;
+      ids.push(id);
+    }
+    return ids;
+  }
+
+  /** What is on its way to another node is told to nobody, and stays. */
+  linkGone(): void {
+    for (const [id, { wasHere }] of this.#departures) if (wasHere) this.#here.add(id);
+    this.#departures.clear();
+  }
+
   /** The link has started anew: it is told of every subscriber here. */
   tellAll(): void {
     const { link } = this.#context;
-    for (const [id, { wasHere }] of this.#departures) if (wasHere) this.#here.add(id); // and stays
-    this.#departures.clear();
     for (const id of this.#arrivals.keys()) link.tell(toLink.connected, { kind: SUBSCRIBER, id });
     for (const id of this.#here) {
       if (this.#isConnected(id)) link.tell(toLink.connected, { kind: SUBSCRIBER, id });
@@ -222,7 +249,7 @@ export class SubscriberMoves implements SubscriberHomes {
 
   /** @param kicks a later one ends it */
   *#adopt(id: string, parts: readonly Uint8Array[], kicks: number): Slices {
-    const { registry, sweeps, filters } = this.#context;
+    const { registry, subscribers, sweeps, filters } = this.#context;
     if (this.#reserved.get(id)?.fresh === true) return; // it wants nothing of it
     let awayMs = Number.POSITIVE_INFINITY; // of the part that was left last: what is older expires with it
     for (const part of parts) {
@@ -239,6 +266,7 @@ export class SubscriberMoves implements SubscriberHomes {
     if (!isWelcomed) this.#expire(slot, awayMs);
     // One that was welcomed already gets them now, or asks for them by itself.
     else if (!this.#reserved.has(id)) sweeps.input(slot, 'reconnect', Notice.resumed);
+    else subscribers.holdMore(slot, awayMs);
   }
 
   /** The connection that waited is let in. */

@@ -219,15 +219,14 @@ export class Waits implements RequestWaits {
     this.#onTheirWay.delete(session);
   }
 
-  #release({ slots, request }: Wait): void {
+  #release(wait: Wait): void {
     const { levels, listings } = this.#deps;
-    for (const slot of slots) {
+    for (const slot of wait.slots) {
       const waits = this.#bySlot.get(slot);
-      for (const other of waits ?? []) if (other.slots === slots) waits!.delete(other);
-      if (waits?.size === 0) this.#bySlot.delete(slot);
+      if (waits?.delete(wait) && waits.size === 0) this.#bySlot.delete(slot);
       levels.endLookup(slot);
     }
-    for (const prefix of prefixesOf(request)) listings.close(prefix);
+    for (const prefix of prefixesOf(wait.request)) listings.close(prefix);
   }
 }
 

@@ -28,6 +28,12 @@ export class Rogue {
     return [...this.#sessions.values()].filter(({ isOpen }) => isOpen);
   }
 
+  /** With a node that it has heard. */
+  sessionWith(node: string): LinkSession {
+    const [boot] = [...this.#nodes].find(([, name]) => name === node)!;
+    return this.#session(boot);
+  }
+
   connected(): void {}
 
   heard(message: Uint8Array): void {

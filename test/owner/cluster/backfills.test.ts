@@ -292,3 +292,52 @@ describe('An answer of the past', () => {
     expect(asksOf(hub).at(-1)).toBe('askPast 2 dev-1 of abc before 6 max 100');
   });
 });
+
+describe('The past of many devices', () => {
+  const MANY = 70;
+
+  it('is fetched of 64 at once, and of the others in their turn', () => {
+    const hub = new ClusterOwner();
+    const ann = hub.subscriber('ann');
+    const ids = Array.from({ length: MANY }, (_, n) => `dev-${n}`);
+    hub.ask(ann, 'subscribe', ids, true);
+    for (const [n, id] of ids.entries()) hub.joined(id, { ref: n + 1 });
+    expect(asksOf(hub)).toHaveLength(64);
+    pastEnd(hub, 1);
+    pastEnd(hub, 2, false);
+    expect(asksOf(hub).map((line) => line.split(' ')[2])).toEqual(['dev-64', 'dev-65']);
+    hub.home('dev-2'); // nothing is fetched of it any more
+    expect(asksOf(hub).map((line) => line.split(' ')[2])).toEqual(['dev-66']);
+    hub.home('dev-67'); // nor in its turn
+    for (let request = 4; request <= MANY; request++) pastEnd(hub, request);
+    expect(asksOf(hub).map((line) => line.split(' ')[2])).toEqual(['dev-68', 'dev-69']);
+    expect(answers(hub)).toHaveLength(1);
+  });
+
+  it('of a home that takes long keeps no others waiting', () => {
+    const hub = new ClusterOwner();
+    const ann = hub.subscriber('ann');
+    const ids = Array.from({ length: MANY }, (_, n) => `dev-${n}`);
+    hub.ask(ann, 'subscribe', ids, true);
+    for (const [n, id] of ids.entries()) hub.joined(id, { ref: n + 1 });
+    expect(asksOf(hub)).toHaveLength(64);
+    expect(hub.owner.untilNextTimerMs()).toBe(250);
+    hub.pass(240);
+    expect(asksOf(hub)).toEqual([]);
+    hub.pass(10);
+    expect(asksOf(hub)).toHaveLength(MANY - 64);
+  });
+
+  it('is fetched anew after the link has started anew', () => {
+    const { hub, ann } = asked();
+    hub.says(fromLink.hello, {});
+    hub.joined('dev-1');
+    hub.pass(1000);
+    hub.hush();
+    hub.ask(ann, 'unsubscribe', ['dev-1']);
+    hub.pass(10);
+    hub.ask(ann, 'subscribe', ['dev-1'], true);
+    hub.joined('dev-1');
+    expect(asksOf(hub)).toHaveLength(1);
+  });
+});

@@ -26,6 +26,7 @@ import { claimEvent, copyEvent, EventField, eventBytes, eventOf } from '../../..
 import type { Fields, RecordLayout, Values } from '../../../src/records/layout.ts';
 import {
   type Join,
+  KEEP_AS_SET,
   type OpName,
   SessionKind,
   writeActive,
@@ -54,6 +55,8 @@ export interface Coming {
   readonly generated?: boolean;
   readonly hold?: boolean;
   readonly fresh?: boolean;
+  /** Where it stands among all connections; 0: before all others. */
+  readonly ticket?: number;
 }
 
 const roles = {
@@ -311,10 +314,10 @@ export class ClusterOwner {
     coming: Coming & { readonly interest?: boolean },
   ): number {
     const session = this.#next[edge]!();
-    const { interest = false, generated = false, hold = false, fresh = false, devices } = coming;
+    const { interest = false, generated = false, hold = false, fresh = false, ticket = 0, devices } = coming;
     const role = roles[kind];
     const actor = { role, id, devices: devices && new PatternSet(devices), vip: false } as const;
-    const rest = { connectedAt: 1, ticket: 0, hold, fresh, gateway: '' };
+    const rest = { connectedAt: 1, ticket, hold, fresh, gateway: '' };
     const join = { session, kind, actor, interest, generated, ...rest };
     this.#names.set(session, id);
     this.#joins.set(session, { ...join, again: true });
@@ -323,8 +326,9 @@ export class ClusterOwner {
     return session;
   }
 
-  disconnect(session: number, clean = false): void {
-    writeLeave(this.#toOwner[edgeOf(session)]!, { session, clean, confirm: false });
+  /** @param keepMs what a subscriber's session is kept for, if not as long as the settings say */
+  disconnect(session: number, clean = false, keepMs = KEEP_AS_SET): void {
+    writeLeave(this.#toOwner[edgeOf(session)]!, { session, clean, confirm: false, keepMs });
     this.poll();
   }
 

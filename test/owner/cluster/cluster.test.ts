@@ -1,15 +1,15 @@
 import { describe, expect, it } from 'vitest';
 import { HomeKind } from '../../../src/cluster/records.ts';
-import { encodeKeptSubscriber } from '../../../src/cluster/subscribers.ts';
 import { fromLink } from '../../../src/records/cluster.ts';
 import { recordLayout } from '../../../src/records/layout.ts';
+import { keptParts } from '../../support/kept-subscribers.ts';
 import { ClusterOwner } from './cluster-owner.ts';
 import { entryPart } from './hand-overs.ts';
 import { times } from './options.ts';
 
 const { device: DEVICE, subscriber: SUBSCRIBER } = HomeKind;
 const keptRow = (device: string) =>
-  encodeKeptSubscriber({ rows: [{ device, paused: false, types: 0 }], filters: [], awayMs: 0 })[0]!;
+  keptParts({ rows: [{ device, paused: false, types: 0 }], filters: [], awayMs: 0 })[0]!;
 
 it('A record that the link cannot have written is a bug, and throws', () => {
   const hub = new ClusterOwner();

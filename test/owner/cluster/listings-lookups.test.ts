@@ -47,6 +47,7 @@ class Bench {
         },
       },
       filters: { isBusy: () => this.isBusy },
+      subscriptions: {}, // nobody is connected
       found: (prefix: string, slot: number) => note(`found ${prefix}`, slot),
       listed: (prefix: string) => this.#lines.push(`listed ${prefix}`),
     };

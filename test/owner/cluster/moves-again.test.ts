@@ -1,16 +1,16 @@
 /** Subscribers with many subscriptions that move, or whose connection changes, while what moves of them is under way. */
 import { describe, expect, it } from 'vitest';
 import { HomeKind } from '../../../src/cluster/records.ts';
-import { decodeKeptSubscriber, encodeKeptSubscriber } from '../../../src/cluster/subscribers.ts';
 import { ringBytesFor } from '../../../src/memory/ring.ts';
 import { fromLink } from '../../../src/records/cluster.ts';
 import { ToOwner } from '../../../src/records/commands.ts';
+import { keptOf, keptParts } from '../../support/kept-subscribers.ts';
 import { ClusterOwner } from './cluster-owner.ts';
 
 const MANY = 1700;
 const AWAY_MS = 5;
 const ids = Array.from({ length: MANY }, (_, n) => `dev-${n}`);
-const parts = encodeKeptSubscriber({
+const parts = keptParts({
   rows: ids.map((device) => ({ device, paused: false, types: 0 })),
   filters: [{ filter: 'q-*', paused: false, types: 0 }],
   awayMs: AWAY_MS,
@@ -56,7 +56,7 @@ describe('A subscriber whose subscriptions are on their way here', () => {
     hub.surrender('subscriber', 'ann');
     hub.settle();
     const handed = hub.records().filter(({ is }) => is === 'surrenderPart');
-    const kept = decodeKeptSubscriber(handed.map(({ part }) => part!));
+    const kept = keptOf(handed.map(({ part }) => part!));
     expect([kept.rows.length, kept.awayMs]).toEqual([MANY, AWAY_MS]);
   });
 
@@ -107,7 +107,7 @@ describe('A subscriber whose subscriptions are on their way here', () => {
     hub.adopt(
       'subscriber',
       'ann',
-      small.flatMap((rows) => encodeKeptSubscriber({ rows, filters, awayMs: 0 })),
+      small.flatMap((rows) => keptParts({ rows, filters, awayMs: 0 })),
     );
     expect(rowsOf(hub)['inactive']).toBeLessThan(100);
     hub.anotherOwner(device);
@@ -118,7 +118,7 @@ describe('A subscriber whose subscriptions are on their way here', () => {
 
   it('has no place here when nothing of it has come, nor is connected', () => {
     const hub = newHub();
-    hub.adopt('subscriber', 'ann', encodeKeptSubscriber({ rows: [], filters: [], awayMs: 0 }));
+    hub.adopt('subscriber', 'ann', keptParts({ rows: [], filters: [], awayMs: 0 }));
     hub.settle();
     expect(placeOf(hub)).toEqual(['forget subscriber ann']);
   });
@@ -162,6 +162,6 @@ describe('A subscriber whose subscriptions are on their way to another node', ()
     hub.anotherOwner();
     hub.surrender('subscriber', 'ann');
     const part = hub.records().find(({ is }) => is === 'surrenderPart')!.part!;
-    expect(decodeKeptSubscriber([part])).toMatchObject({ rows: [{ device: 'dev-1' }], awayMs: 0 });
+    expect(keptOf([part])).toMatchObject({ rows: [{ device: 'dev-1' }], awayMs: 0 });
   });
 });

@@ -1,14 +1,14 @@
 /** Subscribers with many subscriptions: what moves of them moves in slices. */
 import { describe, expect, it } from 'vitest';
-import { decodeKeptSubscriber, encodeKeptSubscriber } from '../../../src/cluster/subscribers.ts';
 import { fromLink } from '../../../src/records/cluster.ts';
 import { ToOwner } from '../../../src/records/commands.ts';
+import { keptOf, keptParts } from '../../support/kept-subscribers.ts';
 import { ClusterOwner } from './cluster-owner.ts';
 
 const MANY = 1700;
 const capacity = { devices: 4000, subscribers: 20, subscriptions: 8000 };
 const rows = Array.from({ length: MANY }, (_, n) => ({ device: `dev-${n}`, paused: n % 2 === 1, types: 0 }));
-const parts = encodeKeptSubscriber({
+const parts = keptParts({
   rows,
   filters: [{ filter: 'q-*', paused: false, types: 0 }],
   awayMs: 5,
@@ -31,7 +31,7 @@ function toldOf(hub: ClusterOwner) {
   const names = ['surrendered', 'connected', 'disconnected', 'forget', 'hold'];
   return {
     is: records.map(({ is }) => is).filter((is) => names.includes(is)),
-    kept: decodeKeptSubscriber(handed),
+    kept: keptOf(handed),
   };
 }
 
@@ -98,7 +98,7 @@ describe('A subscriber with many subscriptions that another node takes over', ()
     hub.told();
     hub.says(fromLink.hello, {});
     hub.settle();
-    expect(toldOf(hub)).toEqual({ is: ['hold'], kept: { rows: [], filters: [], awayMs: 0 } });
+    expect(toldOf(hub)).toEqual({ is: ['hold'], kept: { rows: [], filters: [], turns: [], awayMs: 0 } });
     expect(countRows(hub)).toBe(MANY);
     hub.surrender('subscriber', 'ann');
     hub.settle();
@@ -122,7 +122,7 @@ describe('A subscriber with many subscriptions that another node takes over', ()
     const hub = withMany();
     hub.surrender('subscriber', 'ann');
     hub.owner.operate({ kind: ToOwner.Kick, subscriber: 'ann', forget: true });
-    hub.adopt('subscriber', 'bob', encodeKeptSubscriber({ rows: rows.slice(0, 3), filters: [], awayMs: 0 }));
+    hub.adopt('subscriber', 'bob', keptParts({ rows: rows.slice(0, 3), filters: [], awayMs: 0 }));
     hub.settle();
     expect(toldOf(hub).is).toContain('surrendered');
     expect(countRows(hub)).toBe(0);

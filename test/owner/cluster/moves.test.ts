@@ -1,19 +1,14 @@
 import { describe, expect, it } from 'vitest';
-import {
-  decodeKeptSubscriber,
-  encodeKeptSubscriber,
-  type KeptSubscriber,
-} from '../../../src/cluster/subscribers.ts';
 import { fromLink } from '../../../src/records/cluster.ts';
 import { ToOwner } from '../../../src/records/commands.ts';
 import { typeBits } from '../../../src/wire/events.ts';
+import { keptOf, keptParts } from '../../support/kept-subscribers.ts';
 import { ClusterOwner } from './cluster-owner.ts';
 import { type ClusterOptions, times } from './options.ts';
 
 const row = (device: string, paused = false, types = 0) => ({ device, paused, types });
 const filter = (name: string, paused = false, types = 0) => ({ filter: name, paused, types });
-const kept = (given: Partial<KeptSubscriber>) =>
-  encodeKeptSubscriber({ rows: [], filters: [], awayMs: 0, ...given });
+const kept = keptParts;
 
 function withAnn(options: ClusterOptions = {}) {
   const hub = new ClusterOwner(options);
@@ -35,9 +30,9 @@ function follow(hub: ClusterOwner, session: number, id: string, types?: number):
   hub.says(fromLink.settled, { id, found: false });
 }
 
-function surrendered(hub: ClusterOwner): KeptSubscriber {
+function surrendered(hub: ClusterOwner) {
   const parts = hub.records().filter(({ is }) => is === 'surrenderPart');
-  return decodeKeptSubscriber(parts.map((part) => part.part!));
+  return keptOf(parts.map((part) => part.part!));
 }
 
 describe('A subscriber that connects', () => {
@@ -110,6 +105,18 @@ describe('A subscriber that connects', () => {
     expect(hub.got(1)).toEqual(['joined ann']);
     hub.ask(again, 'list');
     expect(hub.got(1)).toEqual(['answer ann 2']);
+  });
+
+  it('gives way to a newer connection that still waits, though it is heard of later', () => {
+    const hub = new ClusterOwner();
+    hub.connectSubscriber('ann', 1, { ticket: 2 });
+    const older = hub.connectSubscriber('ann', 0, { ticket: 1 });
+    expect(hub.got(0)).toEqual(['closed ann 4004']);
+    hub.disconnect(older);
+    hub.adopt('subscriber', 'ann');
+    hub.release('subscriber', 'ann');
+    expect(hub.got(1)).toEqual(['joined ann']);
+    expect(hub.told()).toEqual(['connected subscriber ann']);
   });
 
   it('and leaves before it was let in is not let in', () => {

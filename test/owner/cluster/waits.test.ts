@@ -283,6 +283,21 @@ describe('Several who wait', () => {
     expect(answers(hub)).toEqual(['answer bob 2 : dev-1 online #5 of abc active']);
   });
 
+  it('go on looking for a device that came here and went to another node while one of them waits', () => {
+    const { hub, ann } = withAnn();
+    hub.ask(ann, 'subscribe', ['dev-1', 'dev-2']);
+    hub.home('dev-1');
+    hub.hush();
+    hub.surrender('device', 'dev-1');
+    expect(hub.told()).toContainEqual(expect.stringMatching(/^want dev-1 active/));
+    const bob = hub.subscriber('bob');
+    hub.ask(bob, 'subscribe', ['dev-1']);
+    hub.hush();
+    nowhere(hub, 'dev-2');
+    hub.pass(WAIT_MS - 10);
+    expect(hub.told()).not.toContain('unwant dev-1');
+  });
+
   it('are answered when the device leaves the table before it was found', () => {
     const { hub, ann } = withAnn();
     hub.ask(ann, 'subscribe', ['dev-1', 'dev-2']);
