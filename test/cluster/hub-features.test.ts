@@ -234,7 +234,7 @@ suite('two hubs, one of them with many threads', () => {
     const kept = await b.subscriber('who-3');
     await kept.subscribe('who-knows');
     await kept.drop();
-    await a.admin('PUT', '/v1/devices/who-knows/subscribers/who-2', { body: { status: 'deny' } });
+    await a.operate('PUT', '/v1/devices/who-knows/subscribers/who-2', { body: { status: 'deny' } });
     await eventually('who-3 is kept', async () => {
       const { body } = await b.admin('GET', '/v1/subscribers/who-3');
       return (body as { connected: boolean }).connected === false;

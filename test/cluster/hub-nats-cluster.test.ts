@@ -56,7 +56,7 @@ describe.skipIf(natsServerPath === undefined || !isLongRun)('hubs around a clust
       `${node.name} denies ${device} on all nodes`,
       async () => {
         const path = `/v1/devices/${device}/subscribers/s-denied`;
-        const { status, body } = await node.admin('PUT', path, { body: { status: 'deny' } });
+        const { status, body } = await node.operate('PUT', path, { body: { status: 'deny' } });
         return status === 200 && !('pendingNodes' in (body as object));
       },
       SETTLE_MS,

@@ -71,7 +71,7 @@ suite('a hub of a cluster', () => {
     expect(claimed).toBeGreaterThan(0);
     for (const node of [a, b]) {
       const fault = thread === 'owner' ? { thread, how: 'throw' } : { thread };
-      expect((await node.admin('POST', '/v1/faults', { body: fault })).status).toBeLessThan(300);
+      expect((await node.operate('POST', '/v1/faults', { body: fault })).status).toBeLessThan(300);
       await eventually(`${node.name} is back`, async () => {
         const { status, body } = await node.admin('GET', '/readyz');
         return status === 200 && (body as { cluster?: string }).cluster === 'connected';

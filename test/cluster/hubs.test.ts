@@ -134,7 +134,7 @@ suite('two hubs, one system', () => {
     await subscriber.subscribe('dev-5');
     await device.message('before');
     expect(await subscriber.event('dev-5')).toMatchObject({ data: 'before' });
-    const denied = await a.admin('PUT', '/v1/devices/dev-5/subscribers/s-5', { body: { status: 'deny' } });
+    const denied = await a.operate('PUT', '/v1/devices/dev-5/subscribers/s-5', { body: { status: 'deny' } });
     expect(denied).toMatchObject({ status: 200, body: { subscriber: 's-5', status: 'deny' } });
     expect(denied.body).not.toHaveProperty('pendingNodes');
     const removed = await subscriber.frames.next(({ op }) => op === 'removed');
@@ -146,7 +146,7 @@ suite('two hubs, one system', () => {
     }
     expect((await subscriber.subscribe('dev-5')).errors).toMatchObject([{ device: 'dev-5', code: 103 }]);
     expect(subscriber.events('dev-5').map(({ data }) => data)).toEqual(['before']);
-    expect(await a.admin('DELETE', '/v1/devices/dev-5/subscribers/s-5')).toMatchObject({ status: 200 });
+    expect(await a.operate('DELETE', '/v1/devices/dev-5/subscribers/s-5')).toMatchObject({ status: 200 });
     expect((await subscriber.subscribe('dev-5')).devices).toMatchObject([
       { device: 'dev-5', state: 'online' },
     ]);
@@ -154,20 +154,24 @@ suite('two hubs, one system', () => {
 
   it('access rules hold on every node', async () => {
     const rules = [{ device: 'secret.*', subscriber: '*', access: 'deny' }];
-    expect(await a.admin('PUT', '/v1/access/rules', { body: { rules } })).toMatchObject({ status: 200 });
+    expect(await a.operate('PUT', '/v1/access/rules', { body: { rules } })).toMatchObject({ status: 200 });
     expect(await b.admin('GET', '/v1/access/rules')).toMatchObject({ body: { rules } });
     const subscriber = await b.subscriber('s-6');
     expect((await subscriber.subscribe('secret.1')).errors).toMatchObject([
       { device: 'secret.1', code: 103 },
     ]);
-    expect(await b.admin('PUT', '/v1/access/rules', { body: { rules: [] } })).toMatchObject({ status: 200 });
+    expect(await b.operate('PUT', '/v1/access/rules', { body: { rules: [] } })).toMatchObject({
+      status: 200,
+    });
     expect((await subscriber.subscribe('secret.1')).errors).toEqual([]);
-    const tried = await a.admin('PUT', '/v1/access/rules?dryRun=true', { body: { rules } });
+    const tried = await a.operate('PUT', '/v1/access/rules?dryRun=true', { body: { rules } });
     expect(tried).toMatchObject({ status: 200, body: { dryRun: true, removed: 1 } });
-    expect(await a.admin('PUT', '/v1/access/rules', { body: { rules } })).toMatchObject({
+    expect(await a.operate('PUT', '/v1/access/rules', { body: { rules } })).toMatchObject({
       body: { removed: 1 },
     });
-    expect(await a.admin('PUT', '/v1/access/rules', { body: { rules: [] } })).toMatchObject({ status: 200 });
+    expect(await a.operate('PUT', '/v1/access/rules', { body: { rules: [] } })).toMatchObject({
+      status: 200,
+    });
   });
 
   it('any node answers for the devices of all', async () => {
@@ -186,7 +190,7 @@ suite('two hubs, one system', () => {
       const { body } = await node.admin('GET', '/v1/devices/dev-7/events?limit=1');
       expect(body).toMatchObject({ events: [{ seq, data: { n: 1 } }] });
     }
-    const published = await b.admin('POST', '/v1/devices/dev-7/events', {
+    const published = await b.operate('POST', '/v1/devices/dev-7/events', {
       body: { type: 'message', data: 'op' },
     });
     expect(published).toMatchObject({ status: 200, body: { seq: seq + 1 } });
@@ -194,12 +198,12 @@ suite('two hubs, one system', () => {
     expect(await a.admin('GET', '/v1/subscribers/s-7')).toMatchObject({
       body: { connected: true, node: 'b' },
     });
-    expect(await b.admin('DELETE', '/v1/devices/dev-7')).toMatchObject({ status: 200 });
+    expect(await b.operate('DELETE', '/v1/devices/dev-7')).toMatchObject({ status: 200 });
     expect(await device.closed).toMatchObject({ code: 4009 });
     const removed = await subscriber.frames.next(({ op }) => op === 'removed');
     expect(removed).toMatchObject({ devices: ['dev-7'], code: 122 });
     expect(await b.admin('GET', '/v1/devices/dev-7')).toMatchObject({ status: 404 });
-    expect(await a.admin('DELETE', '/v1/subscribers/s-7')).toMatchObject({ status: 200 });
+    expect(await a.operate('DELETE', '/v1/subscribers/s-7')).toMatchObject({ status: 200 });
     expect(await subscriber.closed).toMatchObject({ code: 4005 });
   });
 
@@ -211,7 +215,9 @@ suite('two hubs, one system', () => {
       body: { device: 'dev-8', state: 'offline', subscribers: { active: 1 } },
     });
     const event = { type: 'message', data: 'for dev-8' };
-    expect(await a.admin('POST', '/v1/devices/dev-8/events', { body: event })).toMatchObject({ status: 200 });
+    expect(await a.operate('POST', '/v1/devices/dev-8/events', { body: event })).toMatchObject({
+      status: 200,
+    });
     expect(await subscriber.event('dev-8')).toMatchObject({ data: 'for dev-8' });
     expect(await a.admin('GET', '/v1/devices/nobody-knows')).toMatchObject({ status: 404 });
   });
@@ -221,14 +227,14 @@ suite('two hubs, one system', () => {
       const id = `dev-8-${asked.name}`;
       const followers = await Promise.all([a.subscriber('s-8a'), b.subscriber('s-8b')]);
       for (const subscriber of followers) await subscriber.subscribe(id);
-      expect(await asked.admin('DELETE', `/v1/devices/${id}`)).toEqual(
+      expect(await asked.operate('DELETE', `/v1/devices/${id}`)).toEqual(
         expect.objectContaining({ status: 200, body: { device: id, removed: true } }),
       );
       for (const { frames } of followers)
         expect(await frames.next(({ op }) => op === 'removed')).toMatchObject({ devices: [id], code: 122 });
       for (const node of [a, b]) {
         expect(await node.admin('GET', `/v1/devices/${id}`)).toMatchObject({ status: 404 });
-        expect(await node.admin('DELETE', `/v1/devices/${id}`)).toMatchObject({ status: 404 });
+        expect(await node.operate('DELETE', `/v1/devices/${id}`)).toMatchObject({ status: 404 });
       }
       await Promise.all(followers.map((subscriber) => subscriber.close(1000)));
     }

@@ -1,5 +1,6 @@
 /** Hubs as processes around one NATS server: each with peers that connect to it. */
 import { type AdminRequest, admin } from '../../support/admin.ts';
+import { eventually } from '../../support/eventually.ts';
 import { type Env, type HubProcess, startHub } from '../../support/hub-process.ts';
 import { Device, Subscriber } from '../../support/peers.ts';
 
@@ -29,6 +30,16 @@ export class Node {
 
   admin(method: string, path: string, request?: AdminRequest): ReturnType<typeof admin> {
     return admin(this.hub.adminPort, method, path, request);
+  }
+
+  /** A change that is made again while the node says that it cannot: on a busy host it may miss its own beats. */
+  async operate(method: string, path: string, request?: AdminRequest): ReturnType<typeof admin> {
+    let answer = await this.admin(method, path, request);
+    await eventually(`${method} ${path} is taken`, async () => {
+      if (answer.status === 503) answer = await this.admin(method, path, request);
+      return answer.status !== 503;
+    });
+    return answer;
   }
 }
 
