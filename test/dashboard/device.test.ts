@@ -13,7 +13,7 @@ describe.skipIf(!hasChromium)('the page of a device', () => {
     await marker(device, subscriber);
     const { page, said } = await dashboard.open(`#/devices/${dev}`);
     await page.getByRole('button', { name: `Deny ${sub}`, exact: true }).click();
-    await page.getByRole('dialog').getByText('gets no more events').waitFor();
+    await page.getByRole('dialog').getByText('no more events of').waitFor();
     await page.keyboard.press('Escape');
     await page.getByRole('dialog').waitFor({ state: 'detached' });
     expect(await hub.row(dev, sub)).toMatchObject({ status: 'active' });
