@@ -43,8 +43,7 @@ export class Movers {
       const moved = this.#deps.move(session, left);
       if (moved === left) break;
       left -= moved;
-      this.#moving.delete(session);
-      done();
+      if (this.#moving.delete(session)) done(); // else it was closed as it was moved
     }
     if (this.#moving.size === 0) return;
     this.#isScheduled = true;

@@ -147,14 +147,18 @@ export class Replays {
     // Stryker disable next-line ConditionalExpression: a short cut
     const held = this.#byDevice.size === 0 ? undefined : this.#find(session, device);
     if (held === undefined) return;
-    this.#deps.charges.rows(session, held.replay.left);
-    this.#remove(held);
+    this.#giveUp(held);
   }
 
-  /** The session is over. */
+  /** The session is over. What was found for it costs the same: its peer may come back and ask again. */
   forget(session: SubscriberSession): void {
-    for (const held of [...(this.#bySession.get(session) ?? [])]) this.#remove(held);
+    for (const held of [...(this.#bySession.get(session) ?? [])]) this.#giveUp(held);
     this.#slices.forget(session);
+  }
+
+  #giveUp(held: Held): void {
+    this.#deps.charges.rows(held.session, held.replay.left);
+    this.#remove(held);
   }
 
   /** Until `endResync` a new owner reports who gets what. A session that it has not named enters no topic. */

@@ -9,7 +9,8 @@ function bench() {
   let moved = 0;
   const movers = new Movers({
     move(session, devicesMax) {
-      const peer = session as unknown as { left: number };
+      const peer = session as unknown as { left: number; isClosedBySlowness?: boolean };
+      if (peer.isClosedBySlowness) movers.forget(session);
       const count = Math.min(peer.left, devicesMax);
       peer.left -= count;
       moved += count;
@@ -48,6 +49,15 @@ describe('sessions that are to be moved', () => {
     expect(turn()).toEqual([MOVES_PER_TURN, []]);
     expect(turn()).toEqual([2, ['many', 'few']]);
     expect(turn()).toEqual([0, []]);
+  });
+
+  it('are not told that they are through when they are closed as they are moved', () => {
+    const { movers, add, soFar, turn } = bench();
+    const closed = add('closed', MOVES_PER_TURN + 1);
+    Object.assign(closed, { isClosedBySlowness: true });
+    soFar();
+    expect(turn()).toEqual([1, []]);
+    movers.forget(closed);
   });
 
   it('are left alone once they are over', () => {

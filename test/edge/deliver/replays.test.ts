@@ -661,6 +661,16 @@ describe('a replay', () => {
     expect(bench.charged.splice(2)).toEqual([5]);
   });
 
+  it('is paid for, too, where its peer has gone before it was sent', () => {
+    const bench = new Bench();
+    const peer = bench.peer();
+    peer.queued = QUEUE_BYTES + 1;
+    for (const events of [5, 3]) bench.ask(peer, bench.device(events), { history: 5 });
+    bench.run(peer);
+    for (let n = 0; n < 2; n++) bench.replays.forget(peer.session);
+    expect([peer.news(), bench.charged]).toEqual(['', [5, 3]]);
+  });
+
   it('waits while its peer owes for what it got', () => {
     const bench = new Bench();
     const device = bench.device(1);
