@@ -179,7 +179,7 @@ export class HistoryReader {
     const room = this.#limits.eventsMax - this.#looked;
     if (looked > room && looked !== count) return false; // which of them would be passed over is not known
     if (looked > 0 && endAfter !== newest) this.#passOver(endAfter); // the newest were of other types
-    const taken = Math.min(count, room, wanted.countMax - this.#count);
+    const taken = Math.min(this.#thereOf(events), room, wanted.countMax - this.#count);
     const cells = taken === count ? events : events.slice(0, taken * FOUND_CELLS);
     if (this.#events.length === 0) this.#events = cells;
     else for (let cell = 0; cell < cells.length; cell++) this.#events.push(cells[cell]!);
@@ -187,6 +187,13 @@ export class HistoryReader {
     if (taken < count) this.#reached = cells.at(-2) ?? this.#reached;
     else if (looked > 0) this.#reached = reached;
     return true;
+  }
+
+  /** Events without the oldest, as far as these have left the log since they were found. */
+  #thereOf(events: readonly number[]): number {
+    let count = events.length / FOUND_CELLS;
+    while (count > 0 && this.#records.isGone(events[(count - 1) * FOUND_CELLS]!)) count -= 1;
+    return count;
   }
 
   /** Events that were found. */

@@ -66,7 +66,7 @@ export class Deliverer {
   readonly #movers = new Movers({
     move: (session, devicesMax) => {
       if (!this.#rounds.isBetween) this.finish(); // a session changes its place between rounds only
-      return this.#topics.takeOutOfTransport(session, devicesMax);
+      return session.closing ? 0 : this.#topics.takeOutOfTransport(session, devicesMax);
     },
   });
   /** Transports with subscribers of the hub's own protocol. */

@@ -41,10 +41,13 @@ export class Movers {
     let left = MOVES_PER_TURN;
     for (const [session, done] of this.#moving) {
       const moved = this.#deps.move(session, left);
-      if (moved === left) break;
+      const isThere = this.#moving.delete(session); // if not, it was closed as it was moved
+      if (moved === left) {
+        if (isThere) this.#moving.set(session, done); // behind the others
+        break;
+      }
       left -= moved;
-      this.#moving.delete(session);
-      done();
+      if (isThere) done();
     }
     if (this.#moving.size === 0) return;
     this.#isScheduled = true;

@@ -3,7 +3,7 @@
  * directly and costs the owner nothing. If the peer cannot take it all at once, the device's live events are held back:
  * the replay continues from the log until it has caught up, and only then does the session enter the device's topic.
  */
-import type { HistoryReader, Walked, Wanted } from '../../history/reader.ts';
+import { countOf, type HistoryReader, type Walked, type Wanted } from '../../history/reader.ts';
 import { type Replay, Step } from '../../history/replay.ts';
 import { DEVICES_PER_SLICE, KEPT_EVENTS_PER_SLICE } from '../../limits.ts';
 import { Counter, type Counters } from '../../memory/counters.ts';
@@ -99,6 +99,9 @@ export class Replays {
     } else if (past.history > 0) replay = reader.newest(asOf, past.history, types, walked);
     else if (past.last) replay = reader.last(asOf, types);
     else return undefined;
+    // What was looked up and is of no use, as the device has gone on since, costs as what is given up.
+    const spare = walked === undefined ? 0 : countOf(walked) - replay.count;
+    this.#deps.charges.rows(session, Math.max(0, spare));
     const held = {
       session,
       device: slot,
@@ -147,14 +150,18 @@ export class Replays {
     // Stryker disable next-line ConditionalExpression: a short cut
     const held = this.#byDevice.size === 0 ? undefined : this.#find(session, device);
     if (held === undefined) return;
-    this.#deps.charges.rows(session, held.replay.left);
-    this.#remove(held);
+    this.#giveUp(held);
   }
 
-  /** The session is over. */
+  /** The session is over. What was found for it costs the same: its peer may come back and ask again. */
   forget(session: SubscriberSession): void {
-    for (const held of [...(this.#bySession.get(session) ?? [])]) this.#remove(held);
+    for (const held of [...(this.#bySession.get(session) ?? [])]) this.#giveUp(held);
     this.#slices.forget(session);
+  }
+
+  #giveUp(held: Held): void {
+    this.#deps.charges.rows(held.session, held.replay.left);
+    this.#remove(held);
   }
 
   /** Until `endResync` a new owner reports who gets what. A session that it has not named enters no topic. */

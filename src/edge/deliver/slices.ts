@@ -47,6 +47,7 @@ export class Slices {
   #beginMs = 0;
   /** The next turn; undefined: no session has begun in this one. */
   #turn: NodeJS.Immediate | undefined;
+  #isSharing = false;
   #look: NodeJS.Timeout | undefined;
 
   /** @param send sends a session as much as `look` allows; it may have nothing to send */
@@ -68,12 +69,15 @@ export class Slices {
     return this.#isOver ? Slice.over : Slice.through;
   }
 
-  /** The session begins: now, or in a later turn where others that begin have used up the time for it. */
+  /**
+   * The session begins: now, or in a later turn where others that begin have used up the time for it, or where it begins
+   * as another's is through: each of a thousand would have a slice within the one under way.
+   */
   run(session: SubscriberSession): void {
     this.forget(session);
     this.#beginners.add(session);
     if (this.#turn === undefined) this.#beginTurn();
-    this.#begin([session]);
+    if (!this.#isSharing) this.#begin([session]);
   }
 
   forget(session: SubscriberSession): void {
@@ -105,12 +109,17 @@ export class Slices {
   /** The sessions share a slice of so many ms. Who finds it over keeps its turn. */
   #share(sessions: Iterable<SubscriberSession>, ms: number): void {
     this.#untilMs = this.#deps.clock.now() + ms;
-    for (const session of sessions) {
-      if (this.#isOver) break;
-      this.forget(session);
-      const end = this.#send(session);
-      if (end === Slice.over) this.#ready.add(session);
-      else if (end === Slice.blocked) this.#blocked.add(session);
+    this.#isSharing = true;
+    try {
+      for (const session of sessions) {
+        if (this.#isOver) break;
+        this.forget(session);
+        const end = this.#send(session);
+        if (end === Slice.over) this.#ready.add(session);
+        else if (end === Slice.blocked) this.#blocked.add(session);
+      }
+    } finally {
+      this.#isSharing = false;
     }
     if (this.#ready.size > 0 && this.#turn === undefined) this.#beginTurn();
     if (this.#blocked.size > 0) this.#look ??= setTimeout(() => this.#lookAround(), LOOK_MS).unref();

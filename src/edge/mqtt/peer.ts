@@ -27,6 +27,7 @@ import { decodeKeptSession, unsettled } from '../../wire/mqtt/kept.ts';
 import { MqttSession } from '../../wire/mqtt/session.ts';
 import type { MqttSubscriptions } from '../../wire/mqtt/subscriptions.ts';
 import { Kind } from '../../wire/mqtt/templates.ts';
+import { hasExpired } from '../liveness.ts';
 import { adaptTo } from './adapt.ts';
 import { admitClient } from './admitting.ts';
 import { ClientConnection } from './client-connection.ts';
@@ -34,7 +35,6 @@ import { MqttFollows } from './follows.ts';
 import { Interest } from './interest.ts';
 import type { MqttPeers, MqttPeersDeps } from './peers.ts';
 import { closeReasonOf, closeRefusalOf, countersOf } from './refusals.ts';
-import { restoreInTurns } from './restoring.ts';
 import { type MqttRole, MqttRoles, type RolesClient } from './roles.ts';
 import type { MqttDeviceSession, MqttSubscriberSession } from './sessions.ts';
 import { Unanswered } from './unanswered.ts';
@@ -137,16 +137,20 @@ export class MqttPeer implements MqttHost, RolesClient {
   /** Closes the connection, with a DISCONNECT where there is a word for it. Also while the client waits for its id. */
   close({ code, reason }: CloseEntry): void {
     const joining = this.#joining;
-    if (joining === undefined) {
-      this.session.close(code, reason);
-      return;
+    if (joining === undefined) this.session.close(code, reason);
+    else {
+      this.#closeCode ??= code;
+      this.#breakOff();
+      joining.answer({ ok: false, refusal: closeRefusalOf(code), message: reason });
+      this.#finish();
     }
+  }
+
+  /** It leaves before it is in: what its session has kept stays. */
+  #breakOff(): void {
     this.#joining = undefined;
-    this.#closeCode ??= code;
-    joining.answer({ ok: false, refusal: closeRefusalOf(code), message: reason });
     const keptMs = this.#deps.edge.settings.subscriberRemoveAfterMs;
     this.#left = { isClean: false, kept: this.#kept && unsettled(this.#kept), keptMs };
-    this.#finish();
   }
 
   // The owner
@@ -154,16 +158,16 @@ export class MqttPeer implements MqttHost, RolesClient {
   /** The client has its id. @param text what its session kept; undefined: there was none */
   registered(text: string | undefined): void {
     this.#isRegistered = true;
-    const joining = this.#joining;
-    if (joining === undefined) {
+    if (this.#joining === undefined) {
       this.#finish();
       return;
     }
     this.#kept = text === undefined ? undefined : decodeKeptSession(text);
-    const enter = (restored?: MqttSubscriptions): void => this.#enterRoles(restored);
-    const options = { layout: this.#deps.layout, actor: this.#admitted!.actor };
-    if (this.#kept === undefined || this.session.hasEnded) enter();
-    else restoreInTurns(this.#kept, options, enter);
+    this.#peers.restorer.restore(this.#kept, {
+      actor: this.#admitted!.actor,
+      isWaiting: () => this.#joining !== undefined && !this.session.hasEnded,
+      done: (restored) => this.#enterRoles(restored),
+    });
   }
 
   /** Opens the roles that it starts with, unless it was closed meanwhile. */
@@ -182,17 +186,13 @@ export class MqttPeer implements MqttHost, RolesClient {
   /** See `RolesClient`. */
   welcomed(): void {
     this.#awaited -= 1;
-    if (this.#awaited > 0 || this.#resumes()) return;
     const joining = this.#joining;
+    if (this.#awaited > 0 || joining === undefined) return;
     const restored = this.#restored;
+    const resumes = restored?.hasTargets === true && !this.session.hasEnded;
+    if (resumes && this.#roles!.resume(this.#kept!)) return; // it is about to be the subscriber that it was
     this.#joining = this.#restored = undefined;
-    joining?.answer({ ok: true, kept: this.#kept, restored });
-  }
-
-  /** @returns whether the client is about to be the subscriber that its session was */
-  #resumes(): boolean {
-    const isWanted = this.#joining !== undefined && this.#restored?.hasTargets === true;
-    return isWanted && !this.session.hasEnded && this.#roles!.resume(this.#kept!);
+    joining.answer({ ok: true, kept: this.#kept, restored });
   }
 
   /** See `RolesClient`. */
@@ -240,6 +240,8 @@ export class MqttPeer implements MqttHost, RolesClient {
 
   end(code: number, reason: string): void {
     this.#closeCode ??= code;
+    // Its sessions are closing from here on: that they are let in is no longer heard.
+    if (this.#joining !== undefined) this.#breakOff();
     this.#finish();
     this.#socket?.close(code, closeReasonOf(reason));
   }
@@ -372,8 +374,7 @@ export class MqttPeer implements MqttHost, RolesClient {
   }
 
   #isExpired(now: number): boolean {
-    const { expiresAt = 0 } = this.#admitted ?? {}; // 0: never
-    return expiresAt !== 0 && expiresAt <= now;
+    return this.#admitted !== undefined && hasExpired(this.#admitted, now);
   }
 
   /** See `RolesClient`. */

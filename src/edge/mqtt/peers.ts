@@ -13,6 +13,7 @@ import type { Edge } from '../edge.ts';
 import type { Journal } from '../journal.ts';
 import type { OwnerLine } from '../owner-line.ts';
 import { MqttPeer } from './peer.ts';
+import { Restorer } from './restoring.ts';
 
 export interface MqttPeersDeps {
   readonly edge: Edge;
@@ -30,6 +31,7 @@ export const INTEREST_LOOKS_MAX = 2048;
 export class MqttPeers {
   readonly tickMs = 1000;
   readonly context: MqttContext;
+  readonly restorer: Restorer;
   /** Looks at those who want to know whether anybody listens to them, and are no devices yet. */
   readonly interestWatch = {
     tickMs: LOOK_MS,
@@ -45,6 +47,7 @@ export class MqttPeers {
 
   constructor(deps: MqttPeersDeps) {
     this.#deps = deps;
+    this.restorer = new Restorer(deps);
     const { settings, clock } = deps.edge;
     this.context = {
       layout: deps.layout,

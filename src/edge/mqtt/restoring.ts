@@ -1,6 +1,7 @@
 /**
- * Works out what the topic filters of a kept session stand for, before its client is let in. There may be ten thousand,
- * for which others on the thread would wait: they are done a few at a time, in turns of the event loop.
+ * Works out what the topic filters of kept sessions stand for, before their clients are let in. A session may have ten
+ * thousand, and a thousand clients may come back at once, for which others on the thread would wait: of all of them
+ * together, a few are done at a time, in turns of the event loop.
  */
 import type { Actor } from '../../access/actor.ts';
 import { mayBeDevice } from '../../wire/mqtt/connecting.ts';
@@ -12,29 +13,87 @@ import { roleOf } from './refusals.ts';
 /** Topic filters done in one turn: about a millisecond. Whoever has no more is let in at once. */
 export const RESTORED_PER_TURN = 256;
 
-export interface RestoringOptions {
+export interface RestorerDeps {
   readonly layout: TopicLayout;
-  /** The client. It may watch interest in the device that it may be. */
-  readonly actor: Actor;
   /** Runs it once the thread has seen to its sockets. */
   readonly soon?: (work: () => void) => void;
 }
 
-/** @param done called with the subscriptions, at once where they are few */
-export function restoreInTurns(
-  { subscriptions, scope }: KeptSession,
-  { layout, actor, soon = setImmediate }: RestoringOptions,
-  done: (restored: MqttSubscriptions) => void,
-): void {
-  const restored = new MqttSubscriptions();
-  restored.scope = scope;
-  const device = mayBeDevice(roleOf(actor)) ? actor.id : undefined;
-  let next = 0;
-  const turn = (): void => {
-    const end = Math.min(next + RESTORED_PER_TURN, subscriptions.length);
-    for (; next < end; next++) restored.restore(subscriptions[next]!, layout, device);
-    if (next < subscriptions.length) soon(turn);
-    else done(restored);
-  };
-  turn();
+/** Whose session it is. */
+export interface ReturningClient {
+  /** It may watch interest in the device that it may be. */
+  readonly actor: Actor;
+  /** Whether it still waits. */
+  readonly isWaiting: () => boolean;
+  /** Called once, at once where the topic filters are few; undefined: nothing was kept, or it does not wait any more. */
+  readonly done: (restored: MqttSubscriptions | undefined) => void;
+}
+
+interface Job {
+  readonly client: ReturningClient;
+  readonly kept: KeptSession;
+  readonly restored: MqttSubscriptions;
+  /** Index of the topic filter that is next. */
+  next: number;
+}
+
+export class Restorer {
+  readonly #deps: RestorerDeps;
+  /** In the order of their turns. */
+  readonly #jobs = new Set<Job>();
+  #isScheduled = false;
+
+  constructor(deps: RestorerDeps) {
+    this.#deps = deps;
+  }
+
+  /** @param kept undefined: nothing was kept */
+  restore(kept: KeptSession | undefined, client: ReturningClient): void {
+    if (kept === undefined) {
+      client.done(undefined);
+      return;
+    }
+    const restored = new MqttSubscriptions();
+    restored.scope = kept.scope;
+    const job = { client, kept, restored, next: 0 };
+    if (kept.subscriptions.length > RESTORED_PER_TURN) {
+      this.#jobs.add(job);
+      this.#schedule();
+    } else this.#advance(job, RESTORED_PER_TURN);
+  }
+
+  #schedule(): void {
+    const { soon = setImmediate } = this.#deps;
+    if (!this.#isScheduled) soon(() => this.#turn());
+    this.#isScheduled = true;
+  }
+
+  #turn(): void {
+    this.#isScheduled = false;
+    let left = RESTORED_PER_TURN;
+    for (const job of this.#jobs) {
+      if (left === 0) break;
+      this.#jobs.delete(job);
+      const before = job.next;
+      if (!this.#advance(job, left)) this.#jobs.add(job); // behind the others
+      left -= job.next - before;
+    }
+    if (this.#jobs.size > 0) this.#schedule();
+  }
+
+  /** @param most at most so many topic filters @returns whether the client has been told */
+  #advance(job: Job, most: number): boolean {
+    const { client, kept, restored } = job;
+    const { subscriptions } = kept;
+    if (!client.isWaiting()) {
+      client.done(undefined);
+      return true;
+    }
+    const device = mayBeDevice(roleOf(client.actor)) ? client.actor.id : undefined;
+    const end = Math.min(job.next + most, subscriptions.length);
+    for (; job.next < end; job.next++) restored.restore(subscriptions[job.next]!, this.#deps.layout, device);
+    if (job.next < subscriptions.length) return false;
+    client.done(restored);
+    return true;
+  }
 }

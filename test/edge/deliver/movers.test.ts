@@ -9,7 +9,8 @@ function bench() {
   let moved = 0;
   const movers = new Movers({
     move(session, devicesMax) {
-      const peer = session as unknown as { left: number };
+      const peer = session as unknown as { left: number; isClosedBySlowness?: boolean };
+      if (peer.isClosedBySlowness) movers.forget(session);
       const count = Math.min(peer.left, devicesMax);
       peer.left -= count;
       moved += count;
@@ -40,14 +41,31 @@ describe('sessions that are to be moved', () => {
     expect([soFar(), later.length]).toEqual([[MOVES_PER_TURN - 1, ['none', 'few']], 0]);
   });
 
-  it('are moved a bounded number of devices at a time, one session after the other', () => {
+  it('are moved a bounded number of devices at a time, and take turns', () => {
     const { add, soFar, turn } = bench();
-    add('many', 2 * MOVES_PER_TURN + 1);
+    add('many', 3 * MOVES_PER_TURN + 1);
     add('few', 1);
     expect(soFar()).toEqual([MOVES_PER_TURN, []]);
     expect(turn()).toEqual([MOVES_PER_TURN, []]);
-    expect(turn()).toEqual([2, ['many', 'few']]);
+    expect(turn()).toEqual([MOVES_PER_TURN, ['few']]);
+    expect(turn()).toEqual([2, ['many']]);
     expect(turn()).toEqual([0, []]);
+  });
+
+  it('are not told that they are through when they are closed as they are moved', () => {
+    const { add, soFar, turn } = bench();
+    const closed = add('closed', MOVES_PER_TURN + 1);
+    Object.assign(closed, { isClosedBySlowness: true });
+    soFar();
+    expect(turn()).toEqual([1, []]);
+    const many = add('many', 2 * MOVES_PER_TURN);
+    Object.assign(many, { isClosedBySlowness: true });
+    soFar();
+    expect([turn(), turn(), turn()]).toEqual([
+      [MOVES_PER_TURN, []],
+      [0, []],
+      [0, []],
+    ]);
   });
 
   it('are left alone once they are over', () => {

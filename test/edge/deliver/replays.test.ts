@@ -661,6 +661,38 @@ describe('a replay', () => {
     expect(bench.charged.splice(2)).toEqual([5]);
   });
 
+  it('is paid for, too, where its peer has gone before it was sent', () => {
+    const bench = new Bench();
+    const peer = bench.peer();
+    peer.queued = QUEUE_BYTES + 1;
+    for (const events of [5, 3]) bench.ask(peer, bench.device(events), { history: 5 });
+    bench.run(peer);
+    for (let n = 0; n < 2; n++) bench.replays.forget(peer.session);
+    expect([peer.news(), bench.charged]).toEqual(['', [5, 3]]);
+  });
+
+  it('is paid for, too, where it was looked up and is not what the answer brings', () => {
+    const bench = new Bench();
+    const { reader } = bench.history;
+    const device = bench.device(5);
+    const peer = bench.peer();
+    const past = { ...NO_PAST, since: new Map([['d0', { epoch: EPOCH_NAME, seq: 6 }]]) };
+    const walk = () => {
+      const entry = bench.entry(device);
+      return reader.walk({ slot: device, generation: entry.generation }, wantedOf(past, entry, ALL_TYPES)!);
+    };
+    const begin = (walked: ReturnType<typeof walk>): void => {
+      bench.replays.begin(peer.session, bench.entry(device), past, ALL_TYPES, walked);
+      bench.run(peer);
+    };
+    const early = walk(); // the position is above the device's own: everything is looked up
+    for (let n = 0; n < 2; n++) bench.history.send(device);
+    begin(early);
+    expect([peer.news(), bench.charged.splice(0)]).toEqual(['d0:7', [4, 1]]);
+    begin(walk());
+    expect([peer.news(), bench.charged]).toEqual(['d0:7', [1]]);
+  });
+
   it('waits while its peer owes for what it got', () => {
     const bench = new Bench();
     const device = bench.device(1);
