@@ -52,6 +52,12 @@ export const DEVICES_PER_SLICE = 128;
 export const KEPT_EVENTS_PER_SLICE = 3200;
 
 /**
+ * Kept events that may be found for a subscriber and not sent yet when more are looked up for it: as many as a thousand
+ * devices have, of 24 B each. Else one that reads nothing could have as much found as it cares to ask for.
+ */
+export const KEPT_EVENTS_UNSENT_MAX = 100_000;
+
+/**
  * What requests of all rings may cost in one poll, in devices named: a larger request comes alone, at about 1.5 µs a
  * device. An event of another peer waits for one of these at most.
  */

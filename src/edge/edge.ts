@@ -91,7 +91,8 @@ export class Edge {
     const goesOut = (session: SubscriberSession) => this.#storeSeen(session, Math.floor(clock.now()));
     const charges = this.#charges;
     const over = (session: SubscriberSession) => this.#requests.advance(session);
-    const searches = new PastSearches({ clock, reader: deps.reader, presence, charges, over });
+    const unsentTo = (session: SubscriberSession) => this.deliverer.replays.unsentTo(session);
+    const searches = new PastSearches({ clock, reader: deps.reader, presence, charges, unsentTo, over });
     const { historyEvents: keptEventsMax } = settings;
     this.#requests = new RequestFlow({
       ...{ line, clock, resumeBytes, isBehind, goesOut, searches, charges, keptEventsMax },

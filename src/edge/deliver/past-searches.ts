@@ -5,6 +5,7 @@
  */
 import type { Clock } from '../../clock.ts';
 import { countOf, type HistoryReader, type Walked } from '../../history/reader.ts';
+import { KEPT_EVENTS_UNSENT_MAX } from '../../limits.ts';
 import type { PresenceReader } from '../../presence/table.ts';
 import type { Charges } from '../charges.ts';
 import { wantedOf, wantsHistory } from './replays.ts';
@@ -17,6 +18,8 @@ export interface PastSearchesDeps {
   readonly reader: HistoryReader;
   readonly presence: Pick<PresenceReader, 'findDevice' | 'devices'>;
   readonly charges: Pick<Charges, 'rows'>;
+  /** Events that were found for the session before and are not sent yet. */
+  readonly unsentTo: (session: SubscriberSession) => number;
   /** The session's request may go to the owner. */
   readonly over: (session: SubscriberSession) => void;
 }
@@ -80,6 +83,7 @@ export class PastSearches {
     if (search === undefined) return Slice.through;
     const { pending, found } = search;
     const { devices } = pending.named!;
+    if (search.at === 0 && this.#deps.unsentTo(session) > KEPT_EVENTS_UNSENT_MAX) return Slice.blocked;
     while (search.at < devices.length) {
       const end = this.#slices.look(session, 0);
       if (end !== Slice.through) return end;

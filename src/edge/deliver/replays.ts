@@ -55,7 +55,7 @@ interface Held {
 export class Replays {
   readonly #deps: ReplaysDeps;
   /** By session, in the order of the answer. */
-  readonly #bySession = new Map<SubscriberSession, Held[]>();
+  readonly #bySession = new Map<SubscriberSession, Set<Held>>();
   readonly #byDevice = new Map<number, Set<Held>>();
   /** While a new owner reports who gets what: those that it has not named. */
   readonly #unconfirmed = new Set<Held>();
@@ -116,12 +116,19 @@ export class Replays {
       before: [],
     };
     const others = this.#bySession.get(session);
-    if (others === undefined) this.#bySession.set(session, [held]);
-    else others.push(held);
+    if (others === undefined) this.#bySession.set(session, new Set([held]));
+    else others.add(held);
     const ofDevice = this.#byDevice.get(slot);
     if (ofDevice === undefined) this.#byDevice.set(slot, new Set([held]));
     else ofDevice.add(held);
     return recovered;
+  }
+
+  /** Events that were found for the session and are not sent yet: each takes some 24 bytes. */
+  unsentTo(session: SubscriberSession): number {
+    let events = 0;
+    for (const { replay } of this.#bySession.get(session) ?? []) events += replay.left;
+    return events;
   }
 
   /** Whether the session's replay of the device is under way. */
@@ -194,10 +201,10 @@ export class Replays {
   }
 
   #slice(session: SubscriberSession): Slice {
-    const queue = this.#bySession.get(session) ?? [];
+    const queue = this.#bySession.get(session) ?? new Set();
     let end: Slice = Slice.through;
     session.cork(() => {
-      while (end === Slice.through && queue.length > 0) end = this.#advance(queue[0]!);
+      while (end === Slice.through && queue.size > 0) end = this.#advance(queue.values().next().value!);
     });
     return end;
   }
@@ -287,9 +294,9 @@ export class Replays {
     const { session, device } = held;
     this.#unconfirmed.delete(held);
     const queue = this.#bySession.get(session)!;
-    queue.splice(queue.indexOf(held), 1);
+    queue.delete(held);
     // Stryker disable next-line ConditionalExpression: an empty list is as none, but would stay
-    if (queue.length === 0) this.#bySession.delete(session);
+    if (queue.size === 0) this.#bySession.delete(session);
     const ofDevice = this.#byDevice.get(device)!;
     ofDevice.delete(held);
     if (ofDevice.size === 0) this.#byDevice.delete(device);

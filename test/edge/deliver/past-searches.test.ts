@@ -2,7 +2,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { PastSearches } from '../../../src/edge/deliver/past-searches.ts';
 import { type Pending, queueOf } from '../../../src/edge/deliver/request-queue.ts';
 import { FOUND_CELLS } from '../../../src/history/replay.ts';
-import { POLL_MS_MAX } from '../../../src/limits.ts';
+import { KEPT_EVENTS_UNSENT_MAX, POLL_MS_MAX } from '../../../src/limits.ts';
 import { ALL_TYPES } from '../../../src/wire/events.ts';
 import { type Past as Asked, NO_PAST } from '../../../src/wire/subscriber-ops.ts';
 import { FakeClock } from '../../support/fake-clock.ts';
@@ -23,6 +23,8 @@ class Bench extends Past {
   /** Sessions whose requests may go to the owner since. */
   readonly over: string[] = [];
   takesMs = 0;
+  /** Events that wait for each session. */
+  unsent = 0;
   readonly searches: PastSearches;
 
   constructor() {
@@ -39,6 +41,7 @@ class Bench extends Past {
       } as typeof reader,
       presence: { findDevice: (id) => (id.startsWith('d') ? Number(id.slice(1)) : -1), devices },
       charges: this.charges,
+      unsentTo: () => this.unsent,
       over: (session) => void this.over.push(session.id),
     });
   }
@@ -98,6 +101,19 @@ describe('what of the past a subscribe may bring', () => {
     }
     expect([progress, bench.over]).toEqual([[2, 4], ['s-1']]);
     expect(pending.found!.size).toBe(6);
+  });
+
+  it('is not looked up while more waits for the session than it can be sent for a while', () => {
+    const bench = new Bench();
+    const peer = bench.peer();
+    const pending = bench.ask(peer, [bench.device(1)]);
+    bench.unsent = KEPT_EVENTS_UNSENT_MAX + 1;
+    expect(bench.isOver(peer, pending)).toBe(false);
+    vi.advanceTimersByTime(100);
+    expect([bench.looked, bench.over]).toEqual([[], []]);
+    bench.unsent -= 1;
+    vi.advanceTimersByTime(20);
+    expect([bench.looked, bench.over]).toEqual([[0], ['s-1']]);
   });
 
   it('of two sessions takes turns', () => {

@@ -578,6 +578,22 @@ describe('a replay', () => {
     ]);
   });
 
+  it('counts what it has found and not sent', () => {
+    const bench = new Bench();
+    const [a, b] = [bench.device(3), bench.device(2)];
+    const peer = bench.peer();
+    peer.stalledFrom = 0;
+    for (const device of [a, b]) bench.ask(peer, device, { history: 10 });
+    expect([bench.replays.unsentTo(peer.session), bench.replays.unsentTo(bench.peer().session)]).toEqual([
+      5, 0,
+    ]);
+    bench.run(peer);
+    expect(bench.replays.unsentTo(peer.session)).toBe(5 - peer.frames.length);
+    bench.replays.detach(peer.session, b);
+    bench.replays.forget(peer.session);
+    expect(bench.replays.unsentTo(peer.session)).toBe(0);
+  });
+
   it('goes on by itself once its peer has read', () => {
     const bench = new Bench();
     const device = bench.device(1);
