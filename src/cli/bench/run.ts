@@ -32,6 +32,8 @@ export interface RunOptions {
 
 export class LoadRun {
   readonly #options: RunOptions;
+  /** One for all that is waited for: Node warns of a signal with many listeners. */
+  readonly #aborted: Promise<never>;
   readonly #series = new Series();
   readonly #senders: Generator<SenderReport>[] = [];
   readonly #receivers: Generator<ReceiverReport>[] = [];
@@ -55,6 +57,8 @@ export class LoadRun {
 
   private constructor(options: RunOptions) {
     this.#options = options;
+    this.#aborted = aborted(options.stop);
+    this.#aborted.catch(() => {}); // nobody may be waiting
   }
 
   /**
@@ -63,7 +67,7 @@ export class LoadRun {
    * @throws Error when a process fails, or `stop` is aborted
    */
   async play(rate: number, warmupMs: number, windowMs: number): Promise<Outcome> {
-    const { load, stage, stop } = this.#options;
+    const { load, stage } = this.#options;
     stage(warmupMs > 0 ? `warming up at ${grouped(rate * load.devices)} events/s` : 'starting');
     const startUs = nowUs() + LEAD_MS * 1e3;
     const window = { fromUs: startUs + warmupMs * 1e3, toUs: startUs + (warmupMs + windowMs) * 1e3 };
@@ -72,7 +76,7 @@ export class LoadRun {
     for (const sender of this.#senders) sender.run({ fromUs: startUs, toUs: window.toUs }, rate);
     await this.#watch(window.toUs);
     const told = <Report>(parts: readonly Generator<Report>[]): Promise<Report[]> =>
-      Promise.race([Promise.all(parts.map((part) => part.report())), aborted(stop)]);
+      Promise.race([Promise.all(parts.map((part) => part.report())), this.#aborted]);
     const sent = await told(this.#senders);
     stage('waiting for the last events');
     const received = await told(this.#receivers);
@@ -84,13 +88,13 @@ export class LoadRun {
   }
 
   async #openAll<Report>(part: string, into: Generator<Report>[], processes: number): Promise<void> {
-    const { target, load, stop } = this.#options;
+    const { target, load } = this.#options;
     for (let index = 0; index < processes; index++)
       into.push(new Generator<Report>(generatorFile, part, (progress) => this.#series.add(progress)));
     const opened = into.map((generator, index) =>
       generator.open({ target, load, share: { index, of: processes } }),
     );
-    await Promise.race([Promise.all(opened), aborted(stop)]);
+    await Promise.race([Promise.all(opened), this.#aborted]);
   }
 
   async #watch(untilUs: number): Promise<void> {
