@@ -16,6 +16,9 @@ const generatorFile = fileURLToPath(packageFile('dist/src/cli/bench/generate.js'
 /** From the order to start until the start. */
 export const LEAD_MS = 200;
 const PROGRESS_MS = 1000;
+/** A hub that was just overloaded may refuse new connections for a while. */
+const RESTORE_TRIES = 10;
+const RESTORE_PAUSE_MS = 1000;
 
 export interface RunOptions {
   readonly target: LoadTarget;
@@ -35,24 +38,17 @@ export class LoadRun {
   /** One for all that is waited for: Node warns of a signal with many listeners. */
   readonly #aborted: Promise<never>;
   readonly #series = new Series();
-  readonly #senders: Generator<SenderReport>[] = [];
-  readonly #receivers: Generator<ReceiverReport>[] = [];
+  #senders: Generator<SenderReport>[] = [];
+  #receivers: Generator<ReceiverReport>[] = [];
   #before = totalsOf([], []);
+  /** Some peers are not connected any more. */
+  #isCutOff = false;
 
   /** @throws Error when a peer cannot connect; all processes are ended then */
   static async open(options: RunOptions): Promise<LoadRun> {
     const run = new LoadRun(options);
-    const { load, processes } = options;
-    try {
-      options.stage(`connecting ${grouped(load.subscribers)} subscribers`);
-      await run.#openAll('receiver', run.#receivers, processes.subscribers);
-      options.stage(`connecting ${grouped(load.devices)} devices`);
-      await run.#openAll('sender', run.#senders, processes.devices);
-      return run;
-    } catch (error) {
-      run.close();
-      throw error;
-    }
+    await run.#connect();
+    return run;
   }
 
   private constructor(options: RunOptions) {
@@ -83,8 +79,47 @@ export class LoadRun {
     return this.#outcome({ ...load, rate }, windowMs, sent, received);
   }
 
+  /**
+   * Connects all peers again if some were cut off: in what is played next these would miss, at any rate.
+   * @throws Error when a peer cannot connect, or `stop` is aborted
+   */
+  async restore(): Promise<void> {
+    if (!this.#isCutOff) return;
+    const { stop } = this.#options;
+    for (let left = RESTORE_TRIES - 1; ; left--) {
+      this.close(); // first: the hub may have no room for all of them twice
+      const gone = [...this.#senders, ...this.#receivers].map((part) => part.ended());
+      await Promise.race([Promise.all(gone), this.#aborted]);
+      try {
+        await this.#connect();
+        break;
+      } catch (error) {
+        if (left === 0 || stop.aborted) throw error;
+      }
+      await sleep(RESTORE_PAUSE_MS, undefined, { signal: stop });
+    }
+    this.#before = totalsOf([], []);
+    this.#isCutOff = false;
+  }
+
   close(): void {
     for (const part of [...this.#senders, ...this.#receivers]) part.end();
+  }
+
+  /** @throws Error when a peer cannot connect; all processes are ended then */
+  async #connect(): Promise<void> {
+    const { load, processes, stage } = this.#options;
+    this.#senders = [];
+    this.#receivers = [];
+    try {
+      stage(`connecting ${grouped(load.subscribers)} subscribers`);
+      await this.#openAll('receiver', this.#receivers, processes.subscribers);
+      stage(`connecting ${grouped(load.devices)} devices`);
+      await this.#openAll('sender', this.#senders, processes.devices);
+    } catch (error) {
+      this.close();
+      throw error;
+    }
   }
 
   async #openAll<Report>(part: string, into: Generator<Report>[], processes: number): Promise<void> {
@@ -116,6 +151,7 @@ export class LoadRun {
     const before = this.#before;
     this.#before = totals;
     const since = (name: keyof typeof totals): number => Math.max(0, totals[name] - before[name]);
+    this.#isCutOff = totals.cutOff > 0;
     const seconds = windowMs / 1e3;
     const windows = received.flatMap((report) => report.windows);
     return {

@@ -1,17 +1,49 @@
 import { getEventListeners } from 'node:events';
-import { expect, it } from 'vitest';
+import { createServer } from 'node:http';
+import { expect, it, onTestFinished } from 'vitest';
+import { WebSocketServer } from 'ws';
 import { LoadRun } from '../../../src/cli/bench/run.ts';
+import { bindFreePort } from '../../support/bind-free-port.ts';
 
-const nobody = { devices: 1, rate: 1, subscribers: 0, following: 0 };
-const target = { wire: 'websocket', deviceUrl: 'ws://127.0.0.1:1', subscriberUrl: 'ws://127.0.0.1:1' };
+const device = { devices: 1, rate: 1, subscribers: 0, following: 0 };
+
+/** @param url of devices @param processes that play them */
+function open(url: string, processes: number, stop = new AbortController().signal): Promise<LoadRun> {
+  const target = { wire: 'websocket', deviceUrl: url, subscriberUrl: url };
+  const count = { devices: processes, subscribers: 0 };
+  return LoadRun.open({ target, load: device, processes: count, stop, stage: () => {}, tick: () => {} });
+}
 
 it('leaves no listener behind for each rate that it plays, of which Node would warn', async () => {
   const { signal } = new AbortController();
-  const processes = { devices: 0, subscribers: 0 };
-  const told = { stage: () => {}, tick: () => {} };
-  const run = await LoadRun.open({ target, load: nobody, processes, stop: signal, ...told });
+  const run = await open('ws://127.0.0.1:1', 0, signal);
   await run.play(1, 0, 1);
   const after = getEventListeners(signal, 'abort').length;
   await run.play(2, 0, 1);
   expect(getEventListeners(signal, 'abort').length).toBe(after);
+});
+
+it('plays the next rate with all peers once a hub that cut some off takes them back', async () => {
+  const http = createServer();
+  const hub = new WebSocketServer({ server: http });
+  let connected = 0;
+  hub.on('connection', (socket) => {
+    connected += 1;
+    if (connected === 1) socket.on('message', () => socket.terminate());
+    if (connected === 2) socket.close(1013);
+    else socket.send('{"op":"welcome"}');
+  });
+  onTestFinished(() => {
+    hub.close();
+    http.close();
+    http.closeAllConnections();
+  });
+  const run = await open(`ws://127.0.0.1:${await bindFreePort(http)}`, 1);
+  onTestFinished(() => run.close());
+  while ((await run.play(100, 0, 300)).cutOff === 0);
+  for (let n = 0; n < 2; n++) {
+    await run.restore();
+    expect(await run.play(10, 0, 300)).toMatchObject({ cutOff: 0, unsent: 0, sent: 3 });
+  }
+  expect(connected).toBe(3);
 });
