@@ -152,6 +152,7 @@ export class LoadRun {
     this.#before = totals;
     const since = (name: keyof typeof totals): number => Math.max(0, totals[name] - before[name]);
     this.#isCutOff = totals.cutOff > 0;
+    const [refused, cutOff] = [since('refused'), since('cutOff')];
     const seconds = windowMs / 1e3;
     const windows = received.flatMap((report) => report.windows);
     return {
@@ -165,14 +166,14 @@ export class LoadRun {
       told: since('told'),
       doubled: since('doubled'),
       disordered: since('disordered'),
-      refused: since('refused'),
-      cutOff: since('cutOff'),
+      refused,
+      cutOff,
       eventsPerSecond: sumOver(sent)((report) => report.sent[0] ?? 0) / seconds,
       deliveriesPerSecond: sumOver(windows)((window) => window.received) / seconds,
       latency: merged(windows.map(({ latency }) => latency)).pack(),
       series: this.#series.seconds(),
       generatorLimit: limitOf(sent, received),
-      reasons: reasonsOf(sent, received),
+      reasons: reasonsOf(sent, received, { refused, cutOff }),
     };
   }
 }
