@@ -5,10 +5,16 @@ import { type LoadConnection, type Opening, open, openAll } from '../../src/cli/
 import { deviceId, followedDevices } from '../../src/cli/bench/load.ts';
 import type { GeneratorOrder, LoadTarget, Window } from '../../src/cli/bench/messages.ts';
 import type { Part } from '../../src/cli/bench/part.ts';
-import { findStamp, readStamp } from '../../src/cli/bench/stamp.ts';
 import type { Wire } from '../../src/cli/bench/wires/wire.ts';
 import type { Disturbance, Shape } from './shapes.ts';
-import { filterRequest, filterWire, gatewayPong, gatewayWire, replayRequest } from './wires/hub-only.ts';
+import {
+  filterRequest,
+  filterWire,
+  gatewayPong,
+  gatewayWire,
+  replayRequest,
+  replayWire,
+} from './wires/hub-only.ts';
 import { type WireName, wires } from './wires/index.ts';
 
 const FOLLOWERS = 100;
@@ -52,8 +58,6 @@ export class Disturber implements Part {
   #reconnects = 0;
   #replayers: LoadConnection[] = [];
   #replayersAsked = 0;
-  /** When each of them asked. */
-  readonly #askedUs: number[] = [];
   #replayed = 0;
   #replayedInWindow = 0;
   #unreplayed = 0;
@@ -179,7 +183,6 @@ export class Disturber implements Part {
       const first = this.#replayersAsked * devices;
       const ids = Array.from({ length: devices }, (_, n) => deviceId((first + n) % all));
       this.#unreplayed += devices * events;
-      this.#askedUs[this.#replayersAsked] = nowUs();
       this.#replayers[this.#replayersAsked]!.write(replayRequest(ids, events));
     }
   }
@@ -187,12 +190,11 @@ export class Disturber implements Part {
   /** Leaves once it has what it asked for: what comes live is not its subject. */
   #replayer(index: number, { devices, events }: Replays): Opening {
     let missing = devices * events;
-    const stamp = { intendedUs: 0, device: 0, count: 0 };
     return {
       ...this.#opening(`replayer-${index}`, []),
-      onEvent: (bytes, from, to) => {
-        readStamp(bytes, findStamp(bytes, from, to), stamp);
-        if (missing === 0 || stamp.intendedUs >= this.#askedUs[index]!) return; // it comes live
+      wire: replayWire,
+      onEvent: () => {
+        if (missing === 0) return; // more than it asked for
         this.#replayed += 1;
         this.#unreplayed -= 1;
         missing -= 1;

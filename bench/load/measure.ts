@@ -5,7 +5,7 @@ import type { Packed } from '../../src/cli/bench/histogram.ts';
 import { deviceId, followedDevices, isVip, subscriberId, WHOLE } from '../../src/cli/bench/load.ts';
 import type { ReceiverReport, SenderReport } from '../../src/cli/bench/messages.ts';
 import { busyLimit, limitOf as limitOfBench } from '../../src/cli/bench/outcome.ts';
-import { scrape, unreadOf } from '../peers/metrics.ts';
+import { unreadByEnd } from '../peers/metrics.ts';
 import type { Peer } from '../peers/peer.ts';
 import type { DisturberReport } from './disturber.ts';
 import { generatorFile } from './generator-file.ts';
@@ -127,7 +127,7 @@ export async function measure(peer: Peer, shape: Shape, progress: (line: string)
     const [received, disturbed] = await Promise.all([receiver.report(), disturber?.report()]);
     if (shape.disturbance?.filterOver !== undefined && disturbed?.filterMs === undefined)
       throw new Error('the filter was not answered');
-    const unread = server.adminUrl === undefined ? 0 : unreadOf(await scrape(server), sent);
+    const unread = server.adminUrl === undefined ? 0 : await unreadByEnd(server, sent);
     return runOf(peer, shape, {
       unread,
       used,

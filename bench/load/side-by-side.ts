@@ -8,7 +8,7 @@ import { Generator } from '../../src/cli/bench/generator.ts';
 import { WHOLE } from '../../src/cli/bench/load.ts';
 import type { ReceiverReport, SenderReport } from '../../src/cli/bench/messages.ts';
 import { limitOf } from '../../src/cli/bench/outcome.ts';
-import { scrape, unreadOf } from '../peers/metrics.ts';
+import { unreadByEnd } from '../peers/metrics.ts';
 import type { Peer, Server } from '../peers/peer.ts';
 import { generatorFile } from './generator-file.ts';
 import { lostOf } from './measure.ts';
@@ -151,7 +151,7 @@ class Loaded {
     const bytes = residentBytes(this.#server.pids());
     const sent = await this.#sender.report();
     const received = await this.#receiver.report();
-    const unread = unreadOf(await scrape(this.#server), sent);
+    const unread = await unreadByEnd(this.#server, sent);
     const { duplicated, disordered, receivedInAll } = received;
     const cutOff = sent.connectionsLost + received.connectionsLost;
     const units = {

@@ -3,7 +3,15 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { WireName } from '../load/wires/index.ts';
 import { localTarget, type Peer } from './peer.ts';
-import { allOrNone, freePort, isInstalled, listening, start, temporaryFolder } from './processes.ts';
+import {
+  allOrNone,
+  childrenOf,
+  freePort,
+  isInstalled,
+  listening,
+  start,
+  temporaryFolder,
+} from './processes.ts';
 
 const MOSQUITTO_CONF = (port: number): string => `listener ${port} 127.0.0.1
 allow_anonymous true
@@ -139,11 +147,6 @@ export const nchan = broker({
     return subscribers === 0 ? 'it keeps no account of readers to skip work by' : undefined;
   },
 });
-
-function childrenOf(pid: number): number[] {
-  const text = readFileSync(`/proc/${pid}/task/${pid}/children`, 'latin1').trim();
-  return text === '' ? [] : text.split(' ').map(Number);
-}
 
 function exists(path: string): boolean {
   try {

@@ -5,6 +5,9 @@ import type { Server } from './peer.ts';
 /** Values by name, with labels. */
 export type Samples = ReadonlyMap<string, number>;
 
+const LOOK_MS = 100;
+/** A hub that has taken nothing for so long takes no more. */
+const QUIET_MS = 5000;
 const MESSAGES = 'dat_events_received_total{type="message"}';
 
 /** @throws for a server that has no such page */
@@ -37,4 +40,24 @@ export function unreadOf(
   { sentInAll, refused }: Pick<SenderReport, 'sentInAll' | 'refused'>,
 ): number {
   return Math.max(0, sentInAll - refused - messagesOf(samples));
+}
+
+/**
+ * What a hub has not read when it reads no more: one that is late, as on a busy host, still takes what was sent to it.
+ * @param timing of the looks, for tests
+ */
+export async function unreadByEnd(
+  server: Pick<Server, 'adminUrl'>,
+  sent: Pick<SenderReport, 'sentInAll' | 'refused'>,
+  { lookMs, quietMs } = { lookMs: LOOK_MS, quietMs: QUIET_MS },
+): Promise<number> {
+  let unread = unreadOf(await scrape(server), sent);
+  for (let quietFromMs = performance.now(); unread > 0; ) {
+    await new Promise((resolve) => setTimeout(resolve, lookMs));
+    const left = unreadOf(await scrape(server), sent);
+    if (left < unread) quietFromMs = performance.now();
+    else if (performance.now() - quietFromMs >= quietMs) return left;
+    unread = left;
+  }
+  return unread;
 }

@@ -1,7 +1,7 @@
 /** Starting and ending the servers that are compared. */
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { connect, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -10,7 +10,8 @@ import { bindServer } from '../../src/transport/node-listen.ts';
 import { removeAtEnd } from './leave-nothing.ts';
 
 const STOP_MS = 10_000;
-const START_MS = 20_000;
+/** On a host that is busy; one that ends meanwhile is noticed at once. */
+const START_MS = 60_000;
 
 export interface Spawned {
   readonly child: ChildProcess;
@@ -28,7 +29,7 @@ export function start(
     env: { ...Object.fromEntries(inherited), ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
-  const kill = removeAtEnd(() => void child.kill('SIGKILL'));
+  const kill = removeAtEnd(() => killWhole(child));
   child.once('exit', kill).on('error', () => {}); // whoever waits for it is told
   return {
     child,
@@ -36,11 +37,36 @@ export function start(
       if (hasEnded(child)) return;
       const ended = once(child, 'exit');
       child.kill('SIGTERM');
-      const timer = setTimeout(() => child.kill('SIGKILL'), STOP_MS);
+      const timer = setTimeout(() => killWhole(child), STOP_MS);
       await ended;
       clearTimeout(timer);
     },
   };
+}
+
+/** Ends a process at once, with those that it has started: workers outlive a master that is killed. */
+export function killWhole(child: ChildProcess): void {
+  const { pid } = child;
+  if (pid === undefined || hasEnded(child)) return;
+  const workers = childrenOf(pid);
+  child.kill('SIGKILL');
+  for (const worker of workers) {
+    try {
+      process.kill(worker, 'SIGKILL');
+    } catch {
+      // It has ended since.
+    }
+  }
+}
+
+/** @returns none where the process has ended */
+export function childrenOf(pid: number): number[] {
+  try {
+    const text = readFileSync(`/proc/${pid}/task/${pid}/children`, 'latin1').trim();
+    return text === '' ? [] : text.split(' ').map(Number);
+  } catch {
+    return [];
+  }
 }
 
 const hasEnded = ({ pid, exitCode, signalCode }: ChildProcess): boolean =>

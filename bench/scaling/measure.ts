@@ -56,6 +56,7 @@ export async function measurePoint(
         highestRate: RATE_MAX,
         precision: PRECISION,
         async play(rate) {
+          await run.restore();
           const playing = run.play(rate, WARMUP_MS, WINDOW_MS);
           const [outcome, cores] = await Promise.all([playing, coresOf(server.pids())]);
           used.set(outcome, cores);

@@ -5,7 +5,7 @@ import { Disturber } from '../../bench/load/disturber.ts';
 import type { Disturbance, Shape } from '../../bench/load/shapes.ts';
 import { nowUs } from '../../src/cli/bench/clock.ts';
 import { WHOLE } from '../../src/cli/bench/load.ts';
-import { findStamp, stampedJson, writeStamp } from '../../src/cli/bench/stamp.ts';
+import { stampedJson } from '../../src/cli/bench/stamp.ts';
 import { bindFreePort } from '../support/bind-free-port.ts';
 
 /** Lets everybody in, and calls `asked` with what a subscriber asks. */
@@ -32,25 +32,30 @@ async function disturbing(disturbance: Disturbance, asked: (socket: WebSocket) =
   return disturber;
 }
 
-function event(intendedUs: number): string {
-  const bytes = Buffer.from(stampedJson(64));
-  writeStamp(bytes, findStamp(bytes, 0, bytes.length), intendedUs, 0, 1);
-  return `{"op":"event","data":${bytes.toString()}}`;
-}
+const live = `{"op":"event","device":"dev-0","type":"message","seq":9,"data":${stampedJson(64)}}`;
+const replayed = `{"op":"event","device":"dev-0","type":"message","seq":8,"replay":true,"data":${stampedJson(64)}}`;
 
 const spanOf = (ms: number) => ({ fromUs: nowUs(), toUs: nowUs() + ms * 1e3 });
 
 describe('what disturbs a load', () => {
   it('takes what comes live for no replay, and tells what was replayed after the window', async () => {
-    const keptUs = nowUs();
     let subscriber: WebSocket | undefined;
     const disturber = await disturbing({ replays: { subscribers: 1, devices: 1, events: 2 } }, (socket) => {
       subscriber = socket;
-      for (let n = 0; n < 3; n++) socket.send(event(nowUs() + 1e6));
+      for (let n = 0; n < 3; n++) socket.send(live);
     });
     await disturber.run(spanOf(100));
-    for (let n = 0; n < 2; n++) subscriber!.send(event(keptUs));
+    for (let n = 0; n < 2; n++) subscriber!.send(replayed);
     expect(await disturber.report()).toMatchObject({ replayed: 0, unreplayed: 0 });
+  });
+
+  it('takes for replayed what the hub says is, even if it was sent after it was asked for', async () => {
+    const sentLater = replayed.replace(/~\d{16}/, '~9999999999999999');
+    const disturber = await disturbing({ replays: { subscribers: 1, devices: 1, events: 2 } }, (socket) => {
+      for (let n = 0; n < 2; n++) socket.send(sentLater);
+    });
+    await disturber.run(spanOf(100));
+    expect(await disturber.report()).toMatchObject({ unreplayed: 0 });
   });
 
   it('waits for the answer to a filter that comes after the window', async () => {

@@ -1,17 +1,27 @@
 import { existsSync } from 'node:fs';
 import { afterEach, describe, expect, it, vi } from 'vitest';
+import { residentBytes } from '../../bench/load/server-usage.ts';
 import {
   allOrNone,
   jsonLine,
+  killWhole,
   listening,
   type Spawned,
   start,
   temporaryFolder,
 } from '../../bench/peers/processes.ts';
+import { eventually } from '../support/eventually.ts';
 
 const node = (script: string, env: Readonly<Record<string, string>> = {}): Spawned =>
   start(process.execPath, ['-e', script], env);
 const isGone = ({ child }: Spawned): boolean => child.exitCode !== null || child.signalCode !== null;
+const isAlive = (pid: number): boolean => {
+  try {
+    return residentBytes([pid]) > 0;
+  } catch {
+    return false;
+  }
+};
 afterEach(() => void vi.unstubAllEnvs());
 
 const STAYS = 'setInterval(() => {}, 1000);';
@@ -50,6 +60,18 @@ describe('a server that is compared', () => {
     expect(await jsonLine(asked, 'settings')).toMatchObject({ own: [['DAT_DEVICE_PORT', '0']] });
     await asked.stop();
   });
+});
+
+it('ends a server that must go at once with its workers, such as those of nginx', async () => {
+  const script = `const { spawn } = require('node:child_process');
+    const { pid } = spawn(process.execPath, ['-e', 'setInterval(() => {}, 1000)'], { stdio: 'ignore' });
+    console.log(JSON.stringify({ msg: 'worker', pid })); ${STAYS}`;
+  const master = node(script);
+  const { pid } = await jsonLine<{ pid: number }>(master, 'worker');
+  killWhole(master.child);
+  await master.stop();
+  await eventually('the worker is gone', () => !isAlive(pid));
+  killWhole(master.child); // there is nothing to end
 });
 
 it('stops the servers that have started when one of several does not', async () => {

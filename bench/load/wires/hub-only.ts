@@ -38,6 +38,30 @@ export function replayRequest(devices: readonly string[], history: number): Buff
   return textFrame({ op: 'subscribe', id: 'replay', devices, history });
 }
 
+const REPLAYED = Buffer.from(',"replay":true,');
+
+/**
+ * A subscriber that asks for replays: `event` is called with each replayed event, and not with live ones. By the time of
+ * an event they cannot be told apart: one may come between the request and the answer, and be replayed.
+ */
+class ReplaySubscriber extends FramedConversation {
+  constructor(speaker: Speaker, on: ConversationEvents) {
+    super(speaker, on, `/v1/subscribe?id=${speaker.id}`);
+  }
+
+  protected override message(bytes: Buffer, start: number, end: number): void {
+    const frame = bytes.subarray(start, end);
+    if (frame.indexOf('{"op":"welcome"') === 0) this.on.ready();
+    else if (frame.indexOf('{"op":"error"') === 0) this.on.refused(frame.toString());
+    else if (frame.includes(REPLAYED)) this.on.event(bytes, start, end);
+  }
+}
+
+export const replayWire: Wire = {
+  converse: (speaker, on) => new ReplaySubscriber(speaker, on),
+  publish: publishesNothing,
+};
+
 const FILTER_ID = 'filter';
 const SUBSCRIBED = Buffer.from('{"op":"subscribed"');
 const MORE = Buffer.from('"more":true');
@@ -62,7 +86,9 @@ class FilterSubscriber extends FramedConversation {
 
 export const filterWire: Wire = {
   converse: (speaker, on) => new FilterSubscriber(speaker, on),
-  publish: () => {
-    throw new Error('a subscriber publishes nothing');
-  },
+  publish: publishesNothing,
 };
+
+function publishesNothing(): never {
+  throw new Error('a subscriber publishes nothing');
+}

@@ -63,6 +63,11 @@ export class Generator<Report> {
     if (this.#process.connected) this.#say({ kind: 'end' });
   }
 
+  /** Waits until the process has ended: by then its connections are closed. */
+  async ended(): Promise<void> {
+    while (!this.#ended) await this.#something(SILENCE_MS);
+  }
+
   #say(message: ToGenerator): void {
     this.#process.send(message);
   }

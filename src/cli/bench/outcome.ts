@@ -134,16 +134,21 @@ export function limitOf(
   return delay > LATE_MAX_US ? `it read ${(delay / 1e3).toFixed(0)} ms late (p99)` : undefined;
 }
 
-/** The first reason of each kind. */
+/**
+ * The first reason of each kind since the processes started.
+ * @param now what happened at this rate: what did not has no reason, whatever happened at an earlier one
+ */
 export function reasonsOf(
   senders: readonly SenderReport[],
   receivers: readonly ReceiverReport[],
+  now: Pick<Outcome, 'refused' | 'cutOff'>,
 ): readonly string[] {
   const first = (reasons: readonly string[]): string[] =>
     reasons.filter((reason) => reason !== '').slice(0, 1);
-  return [
-    ...first(senders.map(({ refusal }) => refusal)).map((why) => `events were refused: ${why}`),
+  const refused = first(senders.map(({ refusal }) => refusal)).map((why) => `events were refused: ${why}`);
+  const cutOff = [
     ...first(senders.map(({ loss }) => loss)).map((why) => `devices were cut off: ${why}`),
     ...first(receivers.map(({ loss }) => loss)).map((why) => `subscribers were cut off: ${why}`),
   ];
+  return [...(now.refused > 0 ? refused : []), ...(now.cutOff > 0 ? cutOff : [])];
 }

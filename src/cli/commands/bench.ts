@@ -277,7 +277,8 @@ async function playOn(
     firstRate: rate,
     highestRate: maxRate,
     missed: (outcome) => missed(outcome, thresholdsOf(options)),
-    play: (stepRate) => {
+    play: async (stepRate) => {
+      await run.restore();
       // The hub is warm after the first step; each step has a second to settle.
       const warmupMs = isFirst ? warmup * 1000 : 1000;
       isFirst = false;

@@ -47,10 +47,12 @@ describe('the generator', () => {
 
   it('tells why events were refused and connections ended, once each', () => {
     const senders = [senderReport(), senderReport({ refusal: 'too fast', loss: 'closed with 4101' })];
-    expect(reasonsOf(senders, [receiverReport({ loss: 'closed with 4108' }), receiverReport()])).toEqual([
+    const receivers = [receiverReport({ loss: 'closed with 4108' }), receiverReport()];
+    expect(reasonsOf(senders, receivers, { refused: 1, cutOff: 2 })).toEqual([
       'events were refused: too fast',
       'devices were cut off: closed with 4101',
       'subscribers were cut off: closed with 4108',
     ]);
+    expect(reasonsOf(senders, receivers, { refused: 0, cutOff: 0 })).toEqual([]);
   });
 });
