@@ -272,8 +272,8 @@ export class Devices {
       else this.#silence(slot, lastSeen);
       return;
     }
-    // After a stall of the hub's own there is time to come back, as meanwhile no device could. No more than the grace: an
-    // offline device is to be removed in the end, however often a thread stalls.
+    // After a stall of the hub itself, devices get time to come back, because none could meanwhile. No more than the
+    // grace: an offline device must be removed in the end, however often a thread stalls.
     const isOffline = rows.deviceState[slot] === DeviceState.offline;
     const graceMs = this.#terms.graceMs(slot);
     const backMs = isOffline ? Math.min(graceMs, this.#removeAfterMs(slot)) : graceMs;

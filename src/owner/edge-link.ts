@@ -224,7 +224,7 @@ export class EdgeLink {
   /**
    * Copies an event record to the edge.
    * @param seq 0: nobody could number it
-   * @returns false when the ring has no room for its priority: then the edge's subscribers get a gap for it, if it has a
+   * @returns false if the ring has no room for its priority: the edge's subscribers then get a gap for it, if it has a
    * number
    */
   event(views: RecordViews, offset: number, bytes: number, device: number, seq: number): boolean {

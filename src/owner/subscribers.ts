@@ -345,8 +345,9 @@ export class Subscribers {
   }
 
   /**
-   * Its connection ends: the filters that it asked for go by its token. Where it has not asked for others, which go by the
-   * token of an earlier one, what those that it asked for lack is looked for when they are active again.
+   * Its connection ends: the filters that it asked for follow its token. Filters that it has not asked for follow the
+   * token of an earlier connection; if there are none of these, the missing devices are searched for when the filters
+   * are active again.
    */
   #settleFilters(slot: number): void {
     const { registry, scopes } = this.#deps;

@@ -187,7 +187,8 @@ export class Subscriptions {
 
   /**
    * Whether the subscriber's token and the access rules let the pair's events be delivered. Everything that starts
-   * delivery asks this: subscribe, resume, reconnect, activity after silence, other event types, an operator's `active`.
+   * delivery asks this: subscribe, resume, reconnect, activity after silence, other event types, an operator's
+   * `active`.
    */
   mayDeliver(row: number): boolean {
     const { registry, scopes } = this.#deps;
