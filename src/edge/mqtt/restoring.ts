@@ -1,6 +1,6 @@
 /**
- * Works out what the topic filters of a kept session stand for, before its client is let in. There may be ten thousand,
- * for which others on the thread would wait: they are done a few at a time, in turns of the event loop.
+ * Resolves the topic filters of a kept session before its client is admitted. There may be ten thousand, which would
+ * delay others on the thread, so they are resolved a few at a time, over several turns of the event loop.
  */
 import type { Actor } from '../../access/actor.ts';
 import { mayBeDevice } from '../../wire/mqtt/connecting.ts';
@@ -9,7 +9,7 @@ import { MqttSubscriptions } from '../../wire/mqtt/subscriptions.ts';
 import type { TopicLayout } from '../../wire/mqtt/topics.ts';
 import { roleOf } from './refusals.ts';
 
-/** Topic filters done in one turn: about a millisecond. Whoever has no more is let in at once. */
+/** Topic filters resolved in one turn: about a millisecond. A client with no more than this is admitted at once. */
 export const RESTORED_PER_TURN = 256;
 
 export interface RestoringOptions {
