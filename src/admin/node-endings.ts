@@ -1,4 +1,4 @@
-/** Ends a device or a subscriber wherever a node has something of it. On main. */
+/** Ends a device or a subscriber on every node that has something of it. On main. */
 import { Numbering } from '../presence/columns.ts';
 import { type OperatorCommand, ToOwner } from '../records/commands.ts';
 import type { AdminDeps } from './deps.ts';

@@ -1,4 +1,4 @@
-/** Pages of the listings. A cursor is the slot where the next page starts, in a form that promises its reader nothing. */
+/** Pages of the listings. A cursor is the slot where the next page starts, in an opaque form. */
 import type { SlotPage } from '../presence/table.ts';
 
 /** @param slot undefined after the last page */

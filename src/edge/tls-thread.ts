@@ -27,7 +27,7 @@ export interface TlsThreadOptions {
 }
 
 /**
- * Runs until main closes it, or until the address turns out to be unusable.
+ * Runs until main closes it; ends if the address cannot be bound.
  * @param open listens for peers
  */
 export async function runTlsThread(options: TlsThreadOptions, open = openTlsFront): Promise<void> {
