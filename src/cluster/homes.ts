@@ -1,7 +1,6 @@
 /**
- * Decides where an id has its home: claims, takeovers, and conflicts after a split, for devices and subscribers. A
- * state machine: time, peers and host come from outside. Cluster thread only. The protocol, and why it works:
- * docs/cluster.md.
+ * Decides where an id has its home: claims, takeovers, and conflicts after a split. A state machine: time, peers and
+ * host come from outside. Cluster thread only. The protocol, and why it works: docs/cluster.md.
  */
 import { Claims } from './claims.ts';
 import { Contests } from './contests.ts';

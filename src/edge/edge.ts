@@ -389,14 +389,9 @@ export class Edge {
   }
 }
 
-/**
- * How much of the owner's answers may still be unread when the edge asks for more: a quarter of a request's answers.
- */
+/** How much of the owner's answers may be unread when the edge asks for more: a quarter of a request's answers. */
 const ANSWER_BACKLOG_BYTES = 16 * 1024;
-/**
- * Positions that a subscriber may have waiting, including those of requests and of filters whose pages are still to
- * come.
- */
+/** Positions of one subscriber that may wait, including those of requests and of filters with pages still to come. */
 const SINCE_MAX = 100_000;
 /** How long a peer is told to wait if its requests wait for those of others. */
 const RETRY_MS_MIN = 50;

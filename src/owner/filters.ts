@@ -1,8 +1,7 @@
 /**
- * Subscriptions made by filters: a prefix makes ordinary subscription rows, in slices for all matching devices that
- * exist, and for each new device when it appears. Owner thread only. A request that names filters is a job: it searches
- * the table in slices, is answered with the number of devices that each filter follows, and then sends the devices in
- * pages.
+ * Subscriptions made by filters: a prefix makes ordinary subscription rows, in slices for matching devices that exist,
+ * and for each new device. Owner thread only. A request that names filters is a job: it searches the table in slices,
+ * is answered with the number of devices that each filter follows, and then sends the devices in pages.
  */
 import type { Actor } from '../access/actor.ts';
 import type { AccessRules } from '../access/rules.ts';
@@ -171,10 +170,7 @@ export class Filters {
     }
   }
 
-  /**
-   * Whether the filter must search for everything that it lacks, which includes work that an owner left when it died
-   * during a change of rules.
-   */
+  /** Whether the filter must search for all that it lacks, including what an owner left that died during new rules. */
   #looksForAll(slot: number): void {
     if (this.#rulesObeyed === this.#rulesChanges) this.#deps.registry.filters.finish(slot, Unfinished.rules);
   }

@@ -67,10 +67,7 @@ export class Owner {
   /** Set only while this owner takes over from one that died. */
   #recovery: Recovery | undefined;
   readonly #turns = new RequestTurns();
-  /**
-   * The edge whose thread has died, while the rest of its ring is read: no record may wait, because its sessions end
-   * after that.
-   */
+  /** Edge whose thread has died, while its ring is read to the end: no record may wait, as its sessions then end. */
   #goneEdge: number | undefined;
   /** Whether work that is ready waits for edges that are behind; undefined before the first slice. */
   #isHeldBack: boolean | undefined;
@@ -374,9 +371,7 @@ export class Owner {
     else this.#joins.join(join);
   }
 
-  /**
-   * Processes an edge's ring, within the work that is left, up to the join of a device or gateway. @returns that join
-   */
+  /** Processes an edge's ring, within the work left, up to the join of a device or gateway. @returns that join */
   #advance(edge: number): Join | undefined {
     if (edge === this.#deps.cluster?.edge) return undefined; // nobody joins there, and it has records of its own
     const ring = this.#deps.rings[edge]!;

@@ -197,10 +197,7 @@ export class Sweeps {
     return done;
   }
 
-  /**
-   * Continues a sweep now, or in a later step. A page that goes out with a session's `Joined` comes before everything
-   * else.
-   */
+  /** Continues a sweep now, or in a later step. A page that goes out with a session's `Joined` comes first. */
   #goOn(sweep: Sweep): void {
     if (sweep.joins || this.#rowsLeft > 0) this.#slice(sweep);
     else this.#ready.add(sweep);

@@ -134,9 +134,7 @@ export class MqttPeer implements MqttHost, RolesClient {
     this.#finish();
   }
 
-  /**
-   * Closes the connection, with a DISCONNECT if there is a reason code for it. Also while the client waits for its id.
-   */
+  /** Closes the connection, with a DISCONNECT if a reason code fits. Also while the client waits for its id. */
   close({ code, reason }: CloseEntry): void {
     const joining = this.#joining;
     if (joining === undefined) {
