@@ -43,7 +43,7 @@ export class LookWatch implements Watch {
   }
 }
 
-/** How fast a figure grew. @returns 0 for one that started anew */
+/** How fast a figure grew. @returns 0 for one that started over */
 export function perSecond<Figures extends Totals>(
   from: Look<Figures>,
   to: Look<Figures>,

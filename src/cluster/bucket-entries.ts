@@ -29,7 +29,7 @@ export function entryKey(change: OperatorChange): string {
   }
 }
 
-/** @returns undefined when the entry is to be deleted */
+/** @returns undefined if the entry must be deleted */
 export function entryValue(change: OperatorChange): string | undefined {
   switch (change.kind) {
     case 'pair':

@@ -57,7 +57,7 @@ export class Charges {
 
   /**
    * Takes the cost of a frame from the peer's allowance; a peer that is far over its rate is closed.
-   * @returns false when the frame is to be refused
+   * @returns false if the frame must be refused
    */
   frame(session: EdgeSession, cost: number, now: number): boolean {
     const rate = this.#rates[session.kind];

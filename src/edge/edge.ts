@@ -262,7 +262,7 @@ export class Edge {
     return this.#charges.frame(session, cost, now);
   }
 
-  /** @param codec of whom the frame was, where that is not the session itself */
+  /** @param codec of the frame's sender, if that is not the session itself */
   refuse(session: EdgeSession, problem: Problem, codec: PeerCodec = session.codec): void {
     if (session.closing) return;
     this.#deps.counters.refuse(problem.code);

@@ -61,7 +61,7 @@ export class Thread<Message> {
     return this.#life;
   }
 
-  /** How often it died and was started anew. */
+  /** How often it died and was restarted. */
   get restarts(): number {
     return this.#restarts;
   }

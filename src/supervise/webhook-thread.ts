@@ -65,7 +65,7 @@ export class WebhookThread {
     });
   }
 
-  /** How often it died and was started anew. */
+  /** How often it died and was restarted. */
   get restarts(): number {
     return this.#thread.restarts;
   }

@@ -167,7 +167,7 @@ export class MqttFollows {
   }
 
   /**
-   * Page by page: what is to be sent of a hundred thousand devices is not noted in one go.
+   * Notes page by page what to send, because there may be a hundred thousand devices.
    * @param nameOf by what name the client follows the entry's device
    */
   #hold({ retainedOf }: Work, entries: readonly Entry[], nameOf: (entry: Entry) => string): void {

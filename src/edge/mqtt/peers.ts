@@ -168,7 +168,7 @@ export class MqttPeers {
     this.#deps.line.will({ session, type, payloadIsJson, delayMs, status, payload });
   }
 
-  /** A new owner asks whom this edge holds; its sessions were told. */
+  /** A new owner asks for this edge's clients; their sessions have been reported. */
   resync(): void {
     for (const peer of this.#byNumber.values()) peer.resync();
   }

@@ -21,7 +21,7 @@ export type MqttRole = MqttDeviceSession | MqttSubscriberSession | MqttGatewaySe
 
 /** The connection as its roles need it. */
 export interface RolesClient extends SessionsClient {
-  /** A session is to be let in by the owner. */
+  /** Asks the owner to admit a session. */
   enter(session: MqttRole): void;
   /** @param will undefined: it is withdrawn */
   sayWill(session: number, will: PublishedWill | undefined): void;

@@ -131,9 +131,9 @@ export class Publisher {
   }
 
   /**
-   * Whether the event takes no number: nobody listens, and it is neither kept nor does a subscriber that may come back
-   * have to see the hole. One that is to be acknowledged goes to the owner behind others that are on their way there:
-   * what they do to the device's number is not known yet, and acks come in order.
+   * Whether the event takes no number: nobody listens, it is not kept, and no subscriber that may come back has to see
+   * the hole. An event that asks for an ack goes to the owner if others are on their way there: their effect on the
+   * device's number is not known yet, and acks come in order.
    */
   #isSkipped(session: DeviceSession, type: number, wantsAck: boolean): boolean {
     const { presence, isOwnerAway, keepsHistory, line } = this.#deps;

@@ -141,7 +141,7 @@ export class Listings {
     this.#onTheirWay.delete(slot);
   }
 
-  /** The link has started anew. */
+  /** The link has restarted. */
   reset(): void {
     const lookedUp = [...this.#lookups.keys(), ...this.#onTheirWay]; // it is told of them anew
     this.#lookups.clear();
