@@ -1,9 +1,9 @@
-/** Who acts, and the one function that says what they may do. Pure; every thread. */
+/** Who acts, and the one function that decides what an actor may do. Pure; every thread. */
 import type { PeerRole, Role } from '../roles.ts';
 import { isFilter } from './pattern.ts';
 import type { PatternSet } from './pattern-set.ts';
 
-/** A peer that was admitted. Without authentication it is whatever it says it is. */
+/** An admitted peer. Without authentication, its own claims about itself count. */
 export interface Actor {
   /**
    * `anyone`: authentication is off, and the peer did not say what it is (MQTT).
@@ -31,7 +31,10 @@ export type Action =
 
 export type Verdict = 'allowed' | 'wrongRole' | 'otherId' | 'notCovered';
 
-/** Nobody acts as another: each path into the hub asks here. Operators' rules come on top, in the owner. */
+/**
+ * Whether the actor may do this. Every path into the hub asks here, so nobody can act as another. Operators' rules are
+ * applied in addition, by the owner.
+ */
 export function authorize(actor: Actor, action: Action): Verdict {
   switch (action.kind) {
     case 'connect':

@@ -1,6 +1,6 @@
 /**
- * What is known of the addresses that peers come from, shared by all threads that let peers in: connections, how many
- * came of late, and how many tokens of theirs were wrong.
+ * What the hub knows about peers' addresses, shared by all threads that admit peers: connections, recent arrivals, and
+ * wrong tokens.
  *
  * An address is a cell chosen by a hash with a secret seed. Two addresses may share a cell (one pair in 65,536) and
  * then share their limits: nothing is looked up, grows or has to be cleaned away. IPv6 counts by /64, which is what
@@ -65,7 +65,7 @@ export class Addresses {
     Atomics.add(this.#words, this.#thread * CELLS + cell, change);
   }
 
-  /** This thread starts anew: what an earlier one of its number counted is gone with its sockets. */
+  /** This thread starts: forgets what an earlier thread with its number counted, because its sockets are gone. */
   forgetConnections(): void {
     this.#words.fill(0, this.#thread * CELLS, (this.#thread + 1) * CELLS);
   }

@@ -93,7 +93,7 @@ export interface Admitted {
   readonly expiresAt: number;
 }
 
-/** Of peers that are turned away for the moment; spread out by their own backing off. */
+/** For peers that are refused for the moment; their own backoff spreads them out. */
 const RETRY_SECONDS = 1;
 
 export class Admission {
@@ -112,7 +112,7 @@ export class Admission {
       deps.tokens === undefined ? undefined : new Verifier(deps.tokens, () => deps.clock.wallNow());
   }
 
-  /** From here on nobody is admitted. */
+  /** From now on nobody is admitted. */
   startDraining(): void {
     this.#draining = true;
   }
@@ -122,8 +122,8 @@ export class Admission {
   }
 
   /**
-   * A connection comes from the address: what can be said without a look at who it is. Counts it towards the address's
-   * rate.
+   * A connection comes from the address: checks what does not depend on who the peer is. Counts it towards the
+   * address's rate.
    * @param address in text form
    */
   arrive(address: string): Arrived | Refused {
@@ -142,7 +142,7 @@ export class Admission {
     return { ok: true, address: cell };
   }
 
-  /** Answers at once where no token has to be verified. Never rejects. */
+  /** Answers at once if no token has to be verified. Never rejects. */
   admit(credentials: Credentials): Admitted | Refused | Promise<Admitted | Refused> {
     const { address, token = '' } = credentials;
     if (this.verifier === undefined) return this.#admitUnknown(credentials);

@@ -1,4 +1,4 @@
-/** What a verified token says, checked: a claim of the wrong shape must never be read as one that is absent. */
+/** Checks the claims of a verified token: a claim of the wrong shape must never count as absent. */
 import { z } from 'zod';
 import { TOKEN_PATTERNS_MAX } from '../limits.ts';
 import { type Role, roles } from '../roles.ts';

@@ -1,6 +1,6 @@
 /**
- * Fetches the key set of tokens within bounds, whatever answers: its size is limited, and one that cannot be had is
- * asked for once per interval, however many peers come meanwhile.
+ * Fetches the key set for tokens within bounds, whatever the server answers: the size is limited, and after a failure
+ * it is fetched only once per interval, however many peers come.
  */
 import { JWKS_BYTES_MAX, JWKS_RETRY_MS } from '../limits.ts';
 

@@ -38,7 +38,7 @@ export function isAuthenticated(settings: TokenSettings): boolean {
 /** RFC 7518, 3.2: a shorter key is easier to guess than the signature. */
 const SECRET_BYTES_MIN = 32;
 
-/** Whether the shared secret is one that can be tried out; a hub that is told to use it does, and warns. */
+/** Whether the shared secret is short enough to be guessed; the hub uses it anyway, and warns. */
 export function isShortSecret({ authJwtSecret }: TokenSettings): boolean {
   return authJwtSecret !== '' && Buffer.byteLength(authJwtSecret) < SECRET_BYTES_MIN;
 }

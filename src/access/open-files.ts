@@ -1,4 +1,4 @@
-/** How the process's limit of open files is shared out. Main, at start. */
+/** Divides the process's limit of open files. Main, at start. */
 import { readFileSync } from 'node:fs';
 import { LIVE_STREAMS_MAX } from '../limits.ts';
 

@@ -1,4 +1,4 @@
-/** Checks the names in a query: what is misspelt or given twice must not be ignored. Pure. */
+/** Checks the names in a query: misspelt or repeated parameters must not be ignored. Pure. */
 import { nearest } from '../did-you-mean.ts';
 
 const SHOWN_CHARACTERS_MAX = 40;

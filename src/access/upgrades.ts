@@ -1,6 +1,6 @@
 /**
- * Admission of peers that come by an HTTP upgrade: what the request's head says, turned into credentials. One per
- * route, on the thread that answers its upgrades.
+ * Admits peers that come through an HTTP upgrade: turns the request's head into credentials. One per route, on the
+ * thread that answers its upgrades.
  */
 
 import type { PeerRole } from '../roles.ts';
@@ -45,7 +45,7 @@ export interface UpgradeTerms {
   readonly protocol: string | undefined;
 }
 
-/** The head is acceptable; nothing has been said of who the peer is. */
+/** The head is acceptable; the peer's identity has not been checked. */
 export interface CheckedUpgrade extends Arrived, UpgradeTerms {}
 
 export interface AdmittedUpgrade extends Admitted, UpgradeTerms {}

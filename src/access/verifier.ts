@@ -1,4 +1,4 @@
-/** Verifies tokens (JWT). One per thread that lets peers in. Never logs a token and never puts one into a message. */
+/** Verifies tokens (JWT). One per thread that admits peers. Never logs a token and never puts one into a message. */
 import { errors, type JWTVerifyOptions, jwtVerify } from 'jose';
 import { TOKEN_CHARACTERS_MAX, TOKEN_SKEW_MS } from '../limits.ts';
 import type { Actor } from './actor.ts';
@@ -12,7 +12,7 @@ export type Verified =
       /** Wall-clock ms from which the token counts for nothing; undefined: never. */
       readonly expiresAt: number | undefined;
     }
-  /** 503: the keys cannot be had now, so that nothing can be said of the token. */
+  /** 503: the keys are not available now, so the token cannot be judged. */
   | { readonly ok: false; readonly status: 401 | 503; readonly message: string };
 
 const EXPIRED = 'the token has expired';

@@ -1,4 +1,6 @@
-/** Who may ask: the page a browser came from, and the bearer token. Runs before anything of a request is read. */
+/**
+ * Checks who may use the API: the page that a browser came from, and the bearer token. Runs before a request is read.
+ */
 
 import { createHash, timingSafeEqual } from 'node:crypto';
 import type { FastifyReply, FastifyRequest } from 'fastify';

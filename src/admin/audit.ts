@@ -1,6 +1,6 @@
 /**
- * Tells who did what: every request that may change something, and every request that was not let in. After the answer,
- * so that its result is known; never what a secret or a payload is.
+ * Records who did what: every request that may change something, and every refused request. Runs after the answer, so
+ * that the result is known; never records a secret or a payload.
  */
 
 import type { FastifyReply, FastifyRequest } from 'fastify';

@@ -1,6 +1,6 @@
 /**
- * Which devices broadcast most, from one look at the table to the next: each device's count of events is compared with
- * what it was. A row costs about a nanosecond; of a large table one look takes a part, and the next look the next.
+ * Finds the devices that broadcast most, by comparing each device's count of events with the previous one. A row costs
+ * about a nanosecond; each look reads only a part of a large table.
  */
 import type { Clock } from '../clock.ts';
 import { BUSIEST_NAMED_MAX } from '../limits.ts';

@@ -1,6 +1,6 @@
 /**
- * The dashboard's files, as `npm run build` made them: read once at start, served from memory, each at a route of its
- * own, so that no path of a request ever names a file. They are the same for everyone and need no token.
+ * The dashboard's files, as built by `npm run build`: read once at start and served from memory, each at its own route,
+ * so that no request path ever names a file. They are the same for everyone and need no token.
  */
 import { readdir, readFile } from 'node:fs/promises';
 import { extname, join, sep } from 'node:path';

@@ -1,4 +1,4 @@
-/** What the admin routes need of the hub; `hub.ts` provides it. Runs on main. */
+/** What the admin routes need from the hub; `hub.ts` provides it. Runs on main. */
 import type { Clock } from '../clock.ts';
 import type { TapListener } from '../edge/publish/taps.ts';
 import type { HistoryUsage } from '../history/memory.ts';
@@ -40,7 +40,7 @@ export interface AdminDeps {
   connectionsUsedRatio(): number;
   /** Why the hub takes no new peers now, or undefined when it does. */
   notReady(): string | undefined;
-  /** Why the process should be started again, or undefined while its threads run. */
+  /** Why the process should be restarted, or undefined while its threads run. */
   notAlive(): string | undefined;
   /** How long a thread has not run, as far as that was seen; 0 while it does. */
   lateSeconds(thread: string): number;

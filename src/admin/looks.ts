@@ -1,4 +1,6 @@
-/** Looks at the figures, and what changed between two of them: rates, and the latency of the last seconds. */
+/**
+ * Readings of the hub's figures, and the changes between two of them: rates, and the latency of the last seconds.
+ */
 import type { Clock } from '../clock.ts';
 import type { Watch } from '../edge/edge-timers.ts';
 import { latencyBoundsSeconds } from '../memory/counters.ts';
@@ -41,7 +43,7 @@ export class LookWatch implements Watch {
   }
 }
 
-/** How fast a figure grew. @returns 0 for one that started anew */
+/** How fast a figure grew. @returns 0 for one that started over */
 export function perSecond<Figures extends Totals>(
   from: Look<Figures>,
   to: Look<Figures>,

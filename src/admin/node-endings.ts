@@ -1,4 +1,4 @@
-/** Ends a device or a subscriber wherever a node has something of it. On main. */
+/** Ends a device or a subscriber on every node that has something of it. On main. */
 import { Numbering } from '../presence/columns.ts';
 import { type OperatorCommand, ToOwner } from '../records/commands.ts';
 import type { AdminDeps } from './deps.ts';
@@ -21,8 +21,7 @@ export async function terminate(deps: AdminDeps, device: string): Promise<readon
 }
 
 /**
- * Kicks a subscriber. Where nobody says that it has it, every node ends what it has: one that stands still does so when it
- * wakes.
+ * Kicks a subscriber. If no node says that it has it, every node ends what it has; a frozen node does so when it wakes.
  * @returns nodes that may have something left
  */
 export async function kick(deps: AdminDeps, subscriber: string, forget: boolean): Promise<readonly string[]> {

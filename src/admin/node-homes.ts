@@ -5,7 +5,7 @@ import type { AdminDeps } from './deps.ts';
 import { askOthers, type Known, NodeCall, type Who } from './node-calls.ts';
 import { turn } from './pages.ts';
 
-/** Rows of a subscriber that are looked at in one go. */
+/** Rows of a subscriber that are checked at once. */
 const SCANNED_MAX = 1000;
 
 /**

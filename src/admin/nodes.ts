@@ -1,6 +1,6 @@
 /**
- * Routes that concern a device or subscriber of another node run there: the request is sent on as it is, and answered
- * with what the other node answers. On main.
+ * Forwards requests about a device or subscriber of another node to that node, unchanged, and returns its answer. On
+ * main.
  */
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { CallAnswer } from '../cluster/host.ts';

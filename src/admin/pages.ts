@@ -1,4 +1,4 @@
-/** Pages of the listings. A cursor is the slot where the next page starts, in a form that promises its reader nothing. */
+/** Pages of the listings. A cursor is the slot where the next page starts, in an opaque form. */
 import type { SlotPage } from '../presence/table.ts';
 
 /** @param slot undefined after the last page */
@@ -13,7 +13,7 @@ export function decodeCursor(text: string): number {
   return encodeCursor(Number(digits)) === text ? Number(digits) : -1; // one spelling per slot
 }
 
-/** One request looks at this many times what the table looks at in one go; a longer way takes another page. */
+/** One request makes at most this many scans of the table; if more is needed, that takes another page. */
 const SCANS_PER_PAGE = 32;
 
 /**

@@ -1,4 +1,4 @@
-/** How the admin API judges tokens that are not its own. */
+/** How the admin API checks tokens other than the admin token. */
 import { authorize } from '../access/actor.ts';
 import type { Verifier } from '../access/verifier.ts';
 import type { AdminDeps } from './deps.ts';

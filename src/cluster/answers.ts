@@ -1,4 +1,4 @@
-/** What main asks of the cluster link, answered: from the node, or from the host beside it. Cluster thread only. */
+/** Answers main's questions to the cluster link, from the node or from its host. Cluster thread only. */
 import { systemClock } from '../clock.ts';
 import { phaseNames } from './beats.ts';
 import type { LinkAnswers, LinkFigures, LinkQuestion, NodeFigures, NodesAnswer } from './commands.ts';
@@ -7,12 +7,15 @@ import type { ClusterLink } from './link.ts';
 import { HomeKind } from './records.ts';
 import { after } from './time-limits.ts';
 
-/** What a drain waits for others to take what is left to them, ms; and for the next of it. */
+/**
+ * How long a drain waits for other nodes to take what is left to them, ms: in all, and without progress; and the time
+ * between two checks.
+ */
 const LEAVE_MS_MAX = 5000;
 const LEAVE_IDLE_MS = 500;
 const LEAVE_LOOK_MS = 20;
 
-/** Of this node, what no beat says. */
+/** What beats do not say about this node. */
 export interface OwnNode {
   readonly node: string;
   readonly version: string;
@@ -80,7 +83,7 @@ function crossedOf({ eventsSent, eventsReceived, gaps }: Crossed): Crossed {
   return { eventsSent, eventsReceived, gaps };
 }
 
-/** Waits until what drains away has gone, a few seconds at most. @returns whether all of it has */
+/** Waits until the node has left everything to others, a few seconds at most. @returns whether it has */
 async function leftAll(node: ClusterLink['node'], host: Pick<HubHost, 'partsTaken'>): Promise<boolean> {
   const untilMs = systemClock.now() + LEAVE_MS_MAX;
   let before = { count: Number.POSITIVE_INFINITY, parts: host.partsTaken };

@@ -1,4 +1,4 @@
-/** Questions to other nodes for where a device is, and their answers in order. Cluster thread only. */
+/** Asks other nodes where a device is, and counts their answers, which come in order. Cluster thread only. */
 import type { Clock } from '../clock.ts';
 import type { Follow } from './follow.ts';
 import { outranks } from './home.ts';
@@ -9,7 +9,7 @@ import { ask } from './records.ts';
 export class Asks {
   readonly #clock: Clock;
   readonly #answered: (follow: Follow) => void;
-  /** By device: those who wait to hear where it is. An answer names the device, so it is for all of them. */
+  /** By device: who waits for its location. An answer names the device, so it is for all of them. */
   readonly #locations = new Map<string, Set<Location>>();
 
   /** @param answered a node has answered a follow's question, or will not */
@@ -23,7 +23,7 @@ export class Asks {
     ask.write(peer.session, { id: asker.id });
   }
 
-  /** Finds the home of a device once. @returns its node; undefined when nobody says that it is there, after 1 s at most */
+  /** Finds the home of a device once. @returns its node; undefined if no node has it, after at most 1 s */
   locate(id: string, peers: Iterable<Peer>): Promise<string | undefined> {
     return new Promise((resolve) => {
       const untilMs = this.#clock.now() + WAIT_MS;
@@ -64,7 +64,7 @@ export class Asks {
     this.#settleUntil(this.#clock.now());
   }
 
-  /** The node is over: who waits is told what is known. */
+  /** The node stops: answers waiting questions with what is known. */
   stop(): void {
     this.#settleUntil(Number.POSITIVE_INFINITY);
   }

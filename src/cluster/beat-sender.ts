@@ -1,4 +1,4 @@
-/** Sends this node's beats, and measures the way to other nodes, one at a time. Cluster thread only. */
+/** Sends this node's beats, and measures the round trip to other nodes, one at a time. Cluster thread only. */
 import type { Clock } from '../clock.ts';
 import { encodeBeat, type Phase } from './beats.ts';
 import type { Confirms } from './confirms.ts';
@@ -48,14 +48,14 @@ export class BeatSender {
     if (peer !== undefined) ping.write(peer.session, { at: clock.now() });
   }
 
-  /** Beats when it is time to, and when the node begins to drain: the others leave nothing more to it. */
+  /** Beats when it is time, and when the node begins to drain, so that the others leave nothing more to it. */
   tick(): void {
     const { host, members } = this.#deps;
     const isNews = host.figures().draining !== this.#saidDraining;
     if (isNews || this.#sinceMs >= members.beatEveryMs) this.beat();
   }
 
-  /** A beat out of turn: a node joins, and must not wait for the next one. */
+  /** Sends an extra beat: a joining node must not have to wait for the next one. */
   beatForNewcomer(): void {
     if (this.#sinceMs >= EXTRA_BEAT_MS) this.beat();
   }

@@ -1,11 +1,11 @@
-/** What a node says of itself, to all, some times a second. Pure. */
+/** What a node tells all others about itself, at regular intervals. Pure. */
 import type { RecordViews } from '../memory/ring.ts';
 import { HEAD_BYTES, MessageType, readHead, recordType, viewsOf, writeHead } from './wire.ts';
 
-/** Where a node stands with the cluster: what it may do follows from it. */
+/** A node's phase in the cluster, which decides what it may do. */
 export const Phase = { joining: 0, claiming: 1, in: 2, fenced: 3 } as const;
 export type Phase = (typeof Phase)[keyof typeof Phase];
-/** As operators read them, by their numbers. */
+/** The names that operators see, by number. */
 export const phaseNames = ['joining', 'claiming', 'in', 'fenced'] as const;
 
 const beatRecord = recordType(1, {
@@ -35,7 +35,7 @@ export interface Beat {
   readonly version: string;
   /** Wall-clock ms. */
   readonly startedAt: number;
-  /** Of the bucket, up to which it obeys; 0 when it has not read one. */
+  /** The revision of the bucket up to which it obeys; 0 if it has not read one. */
   readonly revision: number;
   /** The marker of the bucket that the revision is of, '' none. */
   readonly bucket: string;
@@ -46,7 +46,7 @@ export interface Beat {
   /** To and from other nodes, since the boot. */
   readonly eventsSent: number;
   readonly eventsReceived: number;
-  /** Holes that its subscribers were told of, in what came from other nodes, since the boot. */
+  /** Gaps that its subscribers got for events from other nodes, since the boot. */
   readonly gaps: number;
   readonly phase: Phase;
   readonly draining: boolean;
@@ -83,7 +83,7 @@ export function encodeBeat(beat: Beat): Uint8Array {
   return views.u8.subarray(0, length);
 }
 
-/** @returns undefined for what is no beat */
+/** @returns undefined if it is not a beat */
 export function decodeBeat(message: Uint8Array): Beat | undefined {
   const views = viewsOf(message.length);
   views.u8.set(message);

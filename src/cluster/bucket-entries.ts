@@ -1,6 +1,6 @@
 /**
- * What operators set, as entries of the bucket: keys and JSON values. Pure. Whoever may write the bucket may write
- * anything, so what does not fit is `undefined`, never an exception.
+ * What operators set, as entries of the bucket: keys and JSON values. Pure. Whoever may write to the bucket may write
+ * anything, so an invalid entry is `undefined`, never an exception.
  */
 import { isPattern } from '../access/pattern.ts';
 import type { AccessRule } from '../access/rules.ts';
@@ -17,7 +17,7 @@ const RULES_KEY = 'rules';
 const PAIR = 'pair';
 const VIP = 'vip';
 
-/** The key of the bucket under which a change of an operator stands. */
+/** The key in the bucket for an operator's change. */
 export function entryKey(change: OperatorChange): string {
   switch (change.kind) {
     case 'pair':
@@ -29,7 +29,7 @@ export function entryKey(change: OperatorChange): string {
   }
 }
 
-/** @returns undefined when the entry is to be deleted */
+/** @returns undefined if the entry must be deleted */
 export function entryValue(change: OperatorChange): string | undefined {
   switch (change.kind) {
     case 'pair':
@@ -42,8 +42,7 @@ export function entryValue(change: OperatorChange): string | undefined {
 }
 
 /**
- * @param value undefined when the entry was deleted
- * @returns undefined for what is none of what operators set
+ * @param value undefined if the entry was deleted @returns undefined if the entry is not something that operators set
  */
 export function entryChange(key: string, value: string | undefined): OperatorChange | undefined {
   const [kind, first = '', second = '', ...rest] = key.split('.');
@@ -60,7 +59,7 @@ export function entryChange(key: string, value: string | undefined): OperatorCha
   return { kind: PAIR, device: id, subscriber, access: access as 'allow' | 'deny' | undefined };
 }
 
-/** The opposite of a change: what holds when its entry is gone. */
+/** The opposite of a change: what applies once its entry is gone. */
 export function withoutEntry(change: OperatorChange): OperatorChange {
   switch (change.kind) {
     case 'pair':
@@ -72,7 +71,7 @@ export function withoutEntry(change: OperatorChange): OperatorChange {
   }
 }
 
-/** @returns the marker's id, undefined when it is none */
+/** @returns the marker's id, undefined if it is not a marker */
 export function markerOf(value: string): string | undefined {
   const id = parse(value)?.['id'];
   return typeof id === 'string' && isId(id) ? id : undefined;

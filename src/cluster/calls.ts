@@ -1,4 +1,4 @@
-/** Routes that run on another node: by name, with a body in and a body out. Cluster thread only. */
+/** Runs routes on another node: a name and a body go out, a body comes back. Cluster thread only. */
 import type { Clock } from '../clock.ts';
 import type { CallAnswer, ClusterHost } from './host.ts';
 import {
@@ -50,8 +50,8 @@ export class Calls {
   }
 
   /**
-   * Runs a route there.
-   * @returns its answer; status 503 when the node is away, 504 when it took too long, 413 when a body is too large
+   * Runs a route on the peer's node. @returns its answer; status 503 if the node is away, 504 if it took too long, 413
+   * if a body is too large
    */
   call(peer: Peer | undefined, name: string, body: Uint8Array): Promise<CallAnswer> {
     if (peer?.isReady !== true || this.#waiting.size >= CALLS_MAX) return answered(AWAY);
@@ -123,7 +123,7 @@ export class Calls {
     }
   }
 
-  /** The node is over, and hears no answers. */
+  /** The node stops, and gets no more answers. */
   stop(): void {
     for (const [request, waiting] of this.#waiting)
       this.#settle(request, waiting, { status: AWAY, body: NONE });
@@ -162,7 +162,7 @@ function answered(status: number): Promise<CallAnswer> {
   return Promise.resolve({ status, body: NONE });
 }
 
-/** However small its pieces are: each takes memory of its own. */
+/** Counts the pieces too, because even a small piece takes its own memory. */
 function isTooLarge({ bytes, chunks }: Pick<Incoming, 'bytes' | 'chunks'>): boolean {
   return bytes > CALL_BYTES_MAX || chunks.length > CALL_PIECES_MAX;
 }

@@ -1,9 +1,9 @@
 /**
- * Claims of this node: which peer has been sent which, and has answered. Cluster thread only.
+ * Claims of this node: which of them each peer has been sent and has answered. Cluster thread only.
  *
- * Homes are kept in the order in which they were last claimed, so that an iterator over them is what a peer must still be
- * sent: it goes on with what is claimed meanwhile. Claims are numbered by this order (`stamp`), so "answered up to" is
- * one number for each peer.
+ * Homes are kept in the order of their last claim. So an iterator over them yields what a peer must still be sent,
+ * including claims that are made meanwhile. Claims are numbered in this order (`stamp`), so "answered up to" is one
+ * number for each peer.
  */
 import type { LinkCounts } from './figures.ts';
 import { type Home, homeKey } from './home.ts';
@@ -14,7 +14,7 @@ export interface ClaimsDeps {
   readonly figures: LinkCounts;
   /** Nodes that must be asked: alive, and not fenced or still joining. */
   askable(): Iterable<Peer>;
-  /** One more node has answered a claim with a `seek`, or will not. */
+  /** One more node has answered a claim that has a `seek`, or will not answer it. */
   answered(home: Home): void;
 }
 
@@ -45,7 +45,7 @@ export class Claims {
     this.#homes.delete(homeKey(kind, id));
   }
 
-  /** Claims an id for a connection that was made just now, and counts in `seek` who has to answer. */
+  /** Claims an id for a new connection, and counts in `seek` the nodes that must answer. */
   ask(home: Home): void {
     this.stampAnew(home);
     home.sought = home.number + 1;
@@ -57,7 +57,7 @@ export class Claims {
     }
   }
 
-  /** Says that an id has its home here, without waiting for answers: whoever knows better says so. */
+  /** States that an id has its home here, without waiting for answers: a node that knows better will object. */
   assert(home: Home): void {
     this.stampAnew(home);
     for (const peer of this.#deps.askable()) if (peer.toldClaimed) this.send(peer, home);
@@ -81,24 +81,26 @@ export class Claims {
     claimRecord.write(peer.session, { kind, id, stamp, connected, fresh, number });
   }
 
-  /** Whether the claim is of a connection that was made while the session with the peer was open. */
+  /** Whether the claim is for a connection that was made while the session with the peer was open. */
   isFresh(home: Home, peer: Peer): boolean {
     return home.sought > 0 && home.stamp > peer.openedAtStamp;
   }
 
-  /** Whether the peer has not taken a fresh claim yet: what it says of the id was said without knowing. */
+  /**
+   * Whether the peer has not processed a fresh claim yet: what it said about the id, it said without knowing the claim.
+   */
   isUnheard(home: Home, peer: Peer): boolean {
     return this.isFresh(home, peer) && peer.claimsAnswered < home.stamp;
   }
 
-  /** A claim of the peer was taken; it is answered with the next flush. */
+  /** A claim of the peer was processed; it is answered with the next flush. */
   took(peer: Peer, stamp: number): void {
     peer.answeredStamp = Math.max(peer.answeredStamp, stamp);
     peer.owesClaimsAnswer = true;
     peer.wantFlush();
   }
 
-  /** Before a flush: what was taken is answered once, after all that was said of it. */
+  /** Before a flush: answers the processed claims once, after all records about them. */
   answer(peer: Peer): void {
     if (!peer.owesClaimsAnswer || !peer.isOpen) return;
     peer.owesClaimsAnswer = false;
@@ -115,8 +117,8 @@ export class Claims {
   }
 
   /**
-   * The peer has said what it has answered.
-   * @param skip it sends all of its own claims, so these need not be sent: one side's are enough to find every conflict
+   * The peer has said which claims it has answered. @param skip the peer sends all of its own claims, so these need not
+   * be sent: the claims of one side are enough to find every conflict
    */
   sessionOpened(peer: Peer, skip: boolean): void {
     if (skip) this.onAnswered(peer, this.#stamp);
@@ -140,7 +142,7 @@ export class Claims {
     }
   }
 
-  /** The peer will answer nothing any more. */
+  /** The peer will not answer any more. */
   peerLost(peer: Peer): void {
     for (const one of peer.pendingClaims.splice(0)) this.#answered(one);
   }

@@ -1,4 +1,4 @@
-/** What main and the cluster link say to each other, over a MessagePort. `request` comes back in the answer. */
+/** Commands between main and the cluster link, over a MessagePort. `request` is repeated in the answer. */
 import type { MessagePort } from 'node:worker_threads';
 import type { AccessRule } from '../access/rules.ts';
 import type { LinkCounts } from './figures.ts';
@@ -12,15 +12,15 @@ export interface NodeFigures extends HostFigures, Pick<LinkCounts, 'eventsSent' 
   readonly version: string;
   /** Wall-clock ms. */
   readonly startedAtMs: number;
-  /** Of the newest ping, undefined before the first, and of this node itself. */
+  /** Of the newest ping; undefined before the first, and for this node itself. */
   readonly roundTripMs: number | undefined;
 }
 
-/** The nodes of the cluster, as one of them sees them. */
+/** The nodes of the cluster, as seen by one of them. */
 export interface NodesAnswer {
   /** This one first. */
   readonly alive: readonly NodeFigures[];
-  /** Ids of those that beat in the last minute, did not say goodbye and are not alive. */
+  /** Ids of nodes that beat in the last minute, did not say goodbye and are not alive. */
   readonly lost: readonly string[];
 }
 
@@ -36,27 +36,27 @@ export interface LinkFigures {
   readonly counts: LinkCounts;
   /** Alive, this one included. */
   readonly nodes: number;
-  /** To the node that is farthest away, ms; 0 before the first measurement. */
+  /** The longest to any node, ms; 0 before the first measurement. */
   readonly roundTripMs: number;
 }
 
-/** What main asks of the link. */
+/** Main's questions to the link. */
 export type LinkQuestion =
   | { readonly ask: 'change'; readonly changes: readonly OperatorChange[] }
   | { readonly ask: 'locate'; readonly device: string }
   /** What the bucket holds for a pair, or for all pairs of a device or a subscriber. */
   | { readonly ask: 'pairs'; readonly device?: string; readonly subscriber?: string }
-  /** Of the end of a subscriber on every node. */
+  /** The number for ending a subscriber on every node. */
   | { readonly ask: 'ending'; readonly subscriber: string }
   | { readonly ask: 'nodes' }
   | { readonly ask: 'figures' }
-  /** Answered once nothing has its home here any more, or nobody takes it. */
+  /** Answered once nothing has its home here any more, or no node takes the rest. */
   | { readonly ask: 'left' }
   | { readonly ask: 'call'; readonly node: string; readonly name: string; readonly body: Uint8Array };
 
 export interface LinkAnswers {
   change: ChangeResult;
-  /** undefined: nobody says that it has it. */
+  /** undefined: no node has it. */
   locate: string | undefined;
   pairs: readonly SetPair[];
   ending: number;
@@ -81,11 +81,11 @@ export type ToLinkCommand =
 export type LinkPhase = 'joining' | 'claiming' | 'in' | 'fenced';
 
 export type FromLinkCommand =
-  /** It takes commands; `phase` says how far it is. */
+  /** It accepts commands; `phase` gives its progress. */
   | { readonly kind: 'ready' }
   | { readonly kind: 'phase'; readonly phase: LinkPhase }
   | { readonly kind: 'connected'; readonly connected: boolean }
-  /** It can not be part of the cluster, and no time will change that. */
+  /** It cannot join the cluster, and retrying will not help. */
   | { readonly kind: 'refused'; readonly message: string }
   | {
       readonly kind: 'log';

@@ -1,6 +1,6 @@
 /**
- * Whether every node obeys a revision of the bucket: the node that wrote it asks, each answers when its owner has
- * applied it. Cluster thread only.
+ * Finds out whether every node obeys a revision of the bucket: the node that wrote it asks, and each node answers when
+ * its owner has applied it. Cluster thread only.
  */
 import type { Clock } from '../clock.ts';
 import { CONFIRM_LATE_MS, CONFIRM_MS } from './limits.ts';
@@ -22,13 +22,13 @@ interface Owed {
   readonly request: number;
   readonly revision: number;
   readonly bucket: string;
-  /** From then on this node reads the bucket for it. */
+  /** When this node reads the bucket to get the revision. */
   lateAtMs: number;
-  /** From then on nobody waits for it. */
+  /** When nobody waits for it any more. */
   readonly untilMs: number;
 }
 
-/** Confirmations that one node may ask for ahead: operators' changes at once, times nodes. */
+/** Confirmations that one node may have outstanding: simultaneous operators' changes, times nodes. */
 const OWED_MAX = 65_536;
 
 export class Confirms {
@@ -45,15 +45,14 @@ export class Confirms {
     this.#readBucket = readBucket;
   }
 
-  /** What this node obeys; `bucket` is the marker that it was read under. */
+  /** The revision that this node obeys; `bucket` is the marker under which it was read. */
   get applied(): { readonly revision: number; readonly bucket: string } {
     return this.#applied;
   }
 
   /**
-   * Waits until the nodes obey the revision, at most five seconds.
-   * @param nodes all that beat lately; those that are away now are waited for too
-   * @returns those that did not confirm
+   * Waits until the nodes obey the revision, at most five seconds. @param nodes all that beat recently, including those
+   * that are away now @returns those that did not confirm
    */
   wait(revision: number, bucket: string, nodes: readonly string[], peers: Iterable<Peer>): Promise<string[]> {
     if (nodes.length === 0) return Promise.resolve([]);
@@ -65,7 +64,7 @@ export class Confirms {
     });
   }
 
-  /** A session opened: who could not be asked is asked now. */
+  /** A session opened: asks the peer what it could not be asked before. */
   peerOpened(peer: Peer): void {
     for (const request of this.#waiting.keys()) this.#ask(peer, request);
   }
@@ -110,7 +109,7 @@ export class Confirms {
     if (late.length > 0) this.#readBucket();
   }
 
-  /** The node is over, and hears of nobody that confirms. */
+  /** The node stops, and gets no more confirmations. */
   stop(): void {
     for (const [request, waiting] of this.#waiting) this.#settle(request, waiting);
   }

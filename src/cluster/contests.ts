@@ -32,26 +32,29 @@ export interface ContestsDeps {
 
 export class Contests {
   readonly #deps: ContestsDeps;
-  /** By id: after a split there may be one for each device of a node, and each answer to a ping is about one of them. */
+  /**
+   * By id: after a split there may be a contest for each device of a node, and each answer to a ping concerns one of
+   * them.
+   */
   readonly #contests = new Map<string, readonly Contest[]>();
 
   constructor(deps: ContestsDeps) {
     this.#deps = deps;
   }
 
-  /** Starts one, unless it is under way. */
+  /** Starts a contest, unless one is in progress. */
   begin(home: Home, peer: Peer): void {
     this.#of(home, peer);
   }
 
-  /** The peer's result; a number of 0 says that it is no home any more. */
+  /** The peer's result; the number 0 means that it is no longer the home. */
   theirs(home: Home, peer: Peer, result: Result): void {
     const contest = this.#of(home, peer);
     contest.theirs = result;
     this.#decide(contest);
   }
 
-  /** The local connection answered the ping, or is known not to. */
+  /** The local connection has answered the ping, or will not. */
   pinged(kind: HomeKind, id: string, alive: boolean): void {
     for (const contest of this.#contests.get(homeKey(kind, id)) ?? [])
       if (contest.mine === undefined) this.#tell(contest, alive);
@@ -69,7 +72,7 @@ export class Contests {
     this.#contests.delete(homeKey(home.kind, home.id));
   }
 
-  /** The session is over. @returns the ids that are undecided: they must be claimed again */
+  /** The session has ended. @returns the undecided ids, which must be claimed again */
   dropPeer(peer: Peer): Home[] {
     const dropped = [...this.#all()].filter((contest) => contest.peer === peer);
     for (const contest of dropped) this.#remove(contest);

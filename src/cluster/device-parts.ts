@@ -1,7 +1,7 @@
 /**
- * What is handed over of a device: its numbering, its state, its newest message and status as event records, and events
- * that its connection sent before it was settled who numbers them. The host that surrenders a device encodes it, the one
- * that adopts it decodes it.
+ * The hand-over of a device: its numbering, its state, its newest message and status as event records, and events that
+ * its connection sent before it was settled who numbers them. The host that surrenders a device encodes it, and the
+ * host that adopts the device decodes it.
  */
 import type { RecordViews } from '../memory/ring.ts';
 import { EventType } from '../wire/events.ts';
@@ -17,7 +17,7 @@ export interface KeptEvent {
   readonly bytes: number;
 }
 
-/** What a home hands over. */
+/** A device as its home hands it over. */
 export interface HandedDevice {
   readonly entry: HomeDevice;
   /** Absent when none was kept. */
@@ -25,11 +25,11 @@ export interface HandedDevice {
   readonly status: KeptEvent | undefined;
 }
 
-/** All that came from homes, and from nodes that lost their claims. */
+/** Everything that came from homes, and from nodes that lost their claims. */
 export interface HandedOver {
-  /** undefined: no home handed anything over, so the device begins anew. */
+  /** undefined: no home handed anything over, so the device starts over. */
   readonly device: HandedDevice | undefined;
-  /** Events that nobody has numbered, in the order of their connection. */
+  /** Events that no node has numbered, in the order of their connection. */
   readonly unnumbered: readonly KeptEvent[];
 }
 
@@ -49,8 +49,8 @@ export function encodeUnnumbered(events: readonly RecordViews[]): Uint8Array[] {
 }
 
 /**
- * What `adopt` was given. The first entry counts, with the events that follow it up to the next; an event that is none is
- * left out.
+ * Decodes the parts that `adopt` was given. The first entry counts, with the events that follow it up to the next
+ * entry; invalid events are left out.
  * @param payloadBytesMax DAT_MAX_MESSAGE_BYTES
  */
 export function decodeDevice(parts: readonly Uint8Array[], payloadBytesMax: number): HandedOver {
@@ -75,7 +75,7 @@ export function decodeDevice(parts: readonly Uint8Array[], payloadBytesMax: numb
   return { device, unnumbered };
 }
 
-/** A record of its own, to be handed over. */
+/** Copies an event into its own record, for a hand-over. */
 export function keepEvent(views: RecordViews, offset: number, bytes: number): KeptEvent {
   const copy = viewsOf(bytes);
   copyEvent(views, offset, copy, 0, bytes);

@@ -1,4 +1,4 @@
-/** Which part of the node takes which record of a peer, and what is refused of it. Cluster thread only. */
+/** Dispatches a peer's records to the parts of the node, and refuses invalid ones. Cluster thread only. */
 import type { RecordViews } from '../memory/ring.ts';
 import { isId } from '../wire/id.ts';
 import type { Asks } from './asks.ts';
@@ -40,13 +40,13 @@ export interface DispatchDeps {
   ponged(peer: Peer, at: number): void;
 }
 
-/** @returns false when the record is not what it should be */
+/** @returns false if the record is invalid */
 type Take = (peer: Peer, views: RecordViews, offset: number, bytes: number) => boolean;
 
-/** Takes a record of a peer; one that is not as declared is counted and dropped. */
+/** Takes a record of a peer; a record that does not match its declaration is counted and dropped. */
 export type Dispatch = (peer: Peer, kind: number, views: RecordViews, offset: number, bytes: number) => void;
 
-/** Takes each kind of record to the part that it is for. */
+/** Builds the dispatcher that passes each kind of record to its part of the node. */
 export function createDispatch(deps: DispatchDeps): Dispatch {
   const takes: (Take | undefined)[] = [];
   for (const [kind, take] of [
@@ -64,7 +64,7 @@ export function createDispatch(deps: DispatchDeps): Dispatch {
   };
 }
 
-/** A record and what takes its values; what returns false refuses them. */
+/** Declares the handler of a record's values; a handler that returns false refuses them. */
 function on<F extends WireFields>(
   type: RecordType<F>,
   take: (peer: Peer, values: WireValues<F>) => unknown,
@@ -78,7 +78,7 @@ function on<F extends WireFields>(
   ];
 }
 
-/** Claims count up: a number near the end of what can be counted would be the last one. */
+/** Claims count up: a number near the end of the range would be the last one. */
 function hasClaimNumber(values: object): boolean {
   const { number = 0, known = 0 } = values as { readonly number?: number; readonly known?: number };
   return number <= CLAIM_NUMBER_MAX && known <= CLAIM_NUMBER_MAX;

@@ -1,7 +1,7 @@
 /**
- * Devices and subscribers that operators have ended. Their home may have stood still then, or been down, so the end counts
- * as a claim of its own, as of a home without a connection: a home that comes back with an older claim gives way, and what
- * it hands over is kept nowhere. An id that is connected there lives on. Cluster thread only.
+ * Devices and subscribers that operators have ended. Their home may have been frozen or down at the time, so the end
+ * counts as a claim by a home without a connection: a home that comes back with an older claim gives way, and no node
+ * keeps what it hands over. If the id is connected there, it stays. Cluster thread only.
  */
 import { type Home, homeKey } from './home.ts';
 import { ENDED_AHEAD, ENDED_MAX, ENDED_NEXT_LIFE, ENDED_TOLD_BELOW } from './limits.ts';
@@ -14,13 +14,13 @@ interface Ending {
   readonly id: string;
   /** Above that of any claim before the end. */
   readonly number: number;
-  /** It has been connected since: nothing of it is over. */
+  /** It has been connected since, so it has not ended. */
   readonly livesOn: boolean;
 }
 
 export interface EndingsDeps {
   home(kind: HomeKind, id: string): Home | undefined;
-  /** The highest number of a claim that this node knows of, and the highest that it heard lately; 0 none. */
+  /** The highest number of a claim that this node knows, and the highest that it heard recently; 0 none. */
   known(kind: HomeKind, id: string): number;
   heard(kind: HomeKind, id: string): number;
 }
@@ -34,7 +34,9 @@ export class Endings {
     this.#deps = deps;
   }
 
-  /** For an end on every node: above all claims that this one knows of, and below those that are made after it. */
+  /**
+   * The number for an end on every node: above all claims that this node knows, and below those that are made later.
+   */
   numberForAll(kind: HomeKind, id: string): number {
     return Math.max(this.#highest(kind, id), this.#deps.heard(kind, id)) + ENDED_AHEAD;
   }
@@ -56,26 +58,29 @@ export class Endings {
     return Math.max(number, sought, this.#deps.known(kind, id));
   }
 
-  /** Of the end, 0 none: claims after it have a higher one. */
+  /** The number of the end, 0 none: later claims have a higher one. */
   number(kind: HomeKind, id: string): number {
     return this.#endings.get(homeKey(kind, id))?.number ?? 0;
   }
 
-  /** Of a claim that begins another life of the id, whichever of the nodes that ended it are asked; 0: it was not ended. */
+  /**
+   * The number of a claim that begins a new life of the id, whichever node asks those that ended it; 0: it was not
+   * ended.
+   */
   numberAfter(kind: HomeKind, id: string): number {
     const number = this.number(kind, id);
     return number === 0 ? 0 : number + ENDED_NEXT_LIFE;
   }
 
-  /** Whether a claim with this number was made before the id was ended. */
+  /** Whether a claim with this number is older than the end of the id. */
   isOver(kind: HomeKind, id: string, number: number): boolean {
     const ending = this.#endings.get(homeKey(kind, id));
     return ending !== undefined && isOver(ending, number);
   }
 
   /**
-   * The id has a connection with a claim of before its end: nothing of it is over. The next end is above this one all the
-   * same. What connects after the end changes nothing: what was before stays over.
+   * The id has a connection whose claim is older than the end, so it has not ended. The next end is still above this
+   * one. A connection made after the end changes nothing: what was before it stays ended.
    */
   livesOn(kind: HomeKind, id: string, number: number): void {
     const key = homeKey(kind, id);
@@ -83,7 +88,7 @@ export class Endings {
     if (ending !== undefined && number <= ending.number) this.#endings.set(key, { ...ending, livesOn: true });
   }
 
-  /** Another node claims the id. @returns whether the claim is over, as the peer was told */
+  /** Another node claims the id. @returns whether the claim has ended; the peer was then told */
   refuses(peer: Peer, kind: HomeKind, id: string, number: number): boolean {
     const ending = this.#endings.get(homeKey(kind, id));
     if (ending === undefined || !isOver(ending, number)) return false;
@@ -91,7 +96,10 @@ export class Endings {
     return true;
   }
 
-  /** A session opened: the peer may have been away, and claims that this node had heard are not made again in it. */
+  /**
+   * A session opened: tells the peer about ends, because it may have been away, and earlier claims are not repeated in
+   * this session.
+   */
   sessionOpened(peer: Peer): void {
     for (const ending of this.#endings.values()) {
       if (ending.livesOn) continue;
@@ -101,7 +109,7 @@ export class Endings {
     }
   }
 
-  /** Another node has ended the id, and counted the end so high. */
+  /** Another node has ended the id, with this number. */
   hear(kind: HomeKind, id: string, number: number): void {
     if (number <= this.number(kind, id)) return;
     this.#endings.set(homeKey(kind, id), { kind, id, number, livesOn: false });
@@ -114,7 +122,7 @@ function isOver({ livesOn, number }: Ending, claimed: number): boolean {
   return !livesOn && claimed <= number;
 }
 
-/** @param least what outranks the claim of the peer, if that is known */
+/** @param least a number that outranks the peer's claim, if that is known */
 function tell(peer: Peer, { kind, id, number: end }: Ending, least = 0): void {
   const number = Math.min(end, Math.max(end - ENDED_TOLD_BELOW, least));
   mine.write(peer.session, { kind, id, number, connected: false });

@@ -1,15 +1,15 @@
-/** Whether what another node says of a device may be believed, as far as its form goes. Pure. */
+/** Checks the form of what another node says about a device. Pure. */
 import { DeviceState } from '../presence/lifecycle.ts';
 import { STATUS_CHARACTERS_MAX } from '../wire/device-frames.ts';
 
 const EPOCH_CHARACTERS_MAX = 64;
 
-/** '' is one where none need be given. */
+/** Also accepts '', which stands for no epoch. */
 export function isEpoch(text: string): boolean {
   return text.length <= EPOCH_CHARACTERS_MAX;
 }
 
-/** One of a device that there is. */
+/** Whether the number is the state of an existing device. */
 export function isState(state: number): state is Exclude<DeviceState, 0> {
   return state === DeviceState.online || state === DeviceState.stale || state === DeviceState.offline;
 }

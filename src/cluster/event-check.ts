@@ -1,6 +1,6 @@
 /**
- * Whether bytes from another node are an event that the hub may pass on: later on nobody looks into it again. Allocates
- * only for a payload that holds more than ASCII, and for the status of an MQTT client.
+ * Checks whether bytes from another node are an event that the hub may pass on; it is not checked again later.
+ * Allocates only for a payload with more than ASCII, and for the status of an MQTT client.
  */
 import { isUtf8 } from 'node:buffer';
 import type { RecordViews } from '../memory/ring.ts';
@@ -15,7 +15,7 @@ const STATUS_BYTES_MAX = 4 * STATUS_CHARACTERS_MAX;
 const statusParts = createStatusParts();
 const FLAGS = EventFlag.payloadIsJson | EventFlag.fromHub | EventFlag.asPublished;
 
-/** `seq` of an event that nobody has numbered. */
+/** The `seq` of an event that no node has numbered. */
 export const UNNUMBERED = 0;
 
 /**
@@ -55,7 +55,7 @@ export function isEvent(
   return isText(views, payload, end) && isJson(u8, payload, end);
 }
 
-/** The scanner knows no end but the array's: a number must not go on in the bytes behind it. */
+/** The scanner stops only at the end of the array, so a number must not continue in the bytes after the payload. */
 function isJson(u8: Uint8Array, start: number, end: number): boolean {
   const behind = u8[end]!;
   u8[end] = 0;
@@ -67,7 +67,7 @@ function isJson(u8: Uint8Array, start: number, end: number): boolean {
 const NOT_ASCII = 0x80;
 const NOT_ASCII_WORD = 0x80808080;
 
-/** UTF-8; most payloads are ASCII, which is seen four bytes at a time. */
+/** Whether it is UTF-8. Most payloads are ASCII, which is checked four bytes at a time. */
 function isText({ u8, u32 }: RecordViews, start: number, end: number): boolean {
   let at = start;
   while (at < end && (at & 3) !== 0) if (u8[at++]! >= NOT_ASCII) return isUtf8(u8.subarray(start, end));

@@ -1,6 +1,7 @@
 /**
- * Passes on the events of followed devices. One rule tells every loss: of a device and epoch, only the event after the
- * last one is passed on as it is; when a later one comes, what is between is told as a gap first. Cluster thread only.
+ * Passes on the events of followed devices. One rule finds every loss: for each device and epoch, only the event after
+ * the last one is passed on directly; when a later one comes, a gap is sent first for the numbers between. Cluster
+ * thread only.
  */
 import type { RecordViews } from '../memory/ring.ts';
 import { copyEvent, EventField } from './event-record.ts';
@@ -11,17 +12,17 @@ import { MOVING_BYTES_MAX } from './limits.ts';
 import { Recent } from './recent.ts';
 import { viewsOf } from './wire.ts';
 
-/** What a held number counts for. */
+/** What a held number counts as, in bytes. */
 const HELD_SEQ_BYTES = 64;
 
 export class EventOrder {
   readonly #host: ClusterHost;
   readonly #figures: LinkCounts;
-  /** Last events of epochs that are followed no longer, by id and epoch. */
+  /** Last events of epochs that are no longer followed, by id and epoch. */
   readonly #positions = new Recent<number>();
   /** Held by all sources together. */
   #heldBytes = 0;
-  /** Devices whose newest event the host refused: the seq, and of which epoch. */
+  /** Devices whose newest event the host refused: its seq and epoch. */
   readonly #refused = new Map<Follow, { readonly epoch: string; readonly seq: number }>();
 
   constructor(host: ClusterHost, figures: LinkCounts) {
@@ -29,7 +30,9 @@ export class EventOrder {
     this.#figures = figures;
   }
 
-  /** Begins with another epoch. One that was followed before goes on where it was left: nothing is passed on twice. */
+  /**
+   * Begins another epoch. An epoch that was followed before continues where it was left, so nothing is passed on twice.
+   */
   begin(follow: Follow, { epoch, seq }: HomeDevice): void {
     if (follow.epoch !== epoch) this.remember(follow);
     const before = follow.epoch === epoch ? 0 : (this.#positions.get(`${follow.id} ${epoch}`) ?? 0);
@@ -37,13 +40,13 @@ export class EventOrder {
     follow.last = Math.max(seq, before);
   }
 
-  /** The epoch is followed no longer. */
+  /** The epoch is no longer followed. */
   remember({ id, epoch, last }: Follow): void {
     if (epoch === '') return;
     this.#positions.set(`${id} ${epoch}`, last);
   }
 
-  /** An event of the home. Its device field becomes the host's name for the device. */
+  /** Passes on an event of the home. Its device field becomes the host's name for the device. */
   pass(follow: Follow, views: RecordViews, offset: number, bytes: number): void {
     const seq = views.f64[(offset + EventField.seq) >> 3]!;
     if (seq <= follow.last) {
@@ -60,19 +63,19 @@ export class EventOrder {
     this.#refused.set(follow, { epoch: follow.epoch, seq });
   }
 
-  /** Tells of refused events that no other came after, once the host takes again what it is told. */
+  /** Reports refused events that no other event followed, once the host has room again. */
   tick(): void {
     if (this.#refused.size === 0 || !this.#host.hasRoom()) return;
     for (const [follow, { epoch, seq }] of this.#refused) if (follow.epoch === epoch) this.upTo(follow, seq);
     this.#refused.clear();
   }
 
-  /** It is followed no longer. */
+  /** The device is no longer followed. */
   drop(follow: Follow): void {
     this.#refused.delete(follow);
   }
 
-  /** All up to `seq` came, or is missing. */
+  /** Everything up to `seq` has arrived, or is missing. */
   upTo(follow: Follow, seq: number): void {
     if (seq <= follow.last) return;
     this.#figures.gaps += 1;
@@ -80,7 +83,7 @@ export class EventOrder {
     follow.last = seq;
   }
 
-  /** Keeps an event until the old home's last is there. @returns false when too much is held */
+  /** Keeps an event until the old home's last event has arrived. @returns false if too much is held */
   hold({ held }: Source, views: RecordViews, offset: number, bytes: number): boolean {
     if (this.#heldBytes + bytes > MOVING_BYTES_MAX) return false;
     const copy = viewsOf(bytes);
@@ -91,7 +94,7 @@ export class EventOrder {
     return true;
   }
 
-  /** The same for a number up to which all came. */
+  /** The same for a number up to which everything has arrived. */
   holdSeq({ held }: Source, seq: number): boolean {
     if (this.#heldBytes + HELD_SEQ_BYTES > MOVING_BYTES_MAX) return false;
     held.push({ views: undefined, bytes: HELD_SEQ_BYTES, seq });
@@ -99,7 +102,7 @@ export class EventOrder {
     return true;
   }
 
-  /** What is held of a source that is the home now. */
+  /** Passes on what is held of a source that is the home now. */
   release(follow: Follow, source: Source): void {
     for (const { views, bytes, seq } of source.held.splice(0)) {
       this.#heldBytes -= bytes;
@@ -110,7 +113,7 @@ export class EventOrder {
     }
   }
 
-  /** What is held of a source that is followed no longer. */
+  /** Drops what is held of a source that is no longer followed. */
   discard({ held }: Source): void {
     for (const { bytes } of held.splice(0)) this.#heldBytes -= bytes;
   }

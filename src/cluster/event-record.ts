@@ -1,2 +1,2 @@
-/** The event record as it travels between nodes: the hub's own, whose layout is in one place. */
+/** The event record between nodes: the hub's own record, whose layout is declared in one place. */
 export { copyEvent, EventField, EventFlag, eventBytes } from '../records/event.ts';

@@ -1,4 +1,4 @@
-/** What the link counts. Cluster thread only; the host copies it to where metrics are read. */
+/** The link's counters. Cluster thread only; the host copies them to where metrics are read. */
 
 const linkCountNames = [
   'eventsSent',

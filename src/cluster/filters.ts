@@ -1,6 +1,6 @@
 /**
- * Filters over nodes: for each, every node is asked page by page for the devices that have their home there; new ones
- * are recognized by their claims. Cluster thread only.
+ * Filters across nodes: for each filter, every node is asked page by page for the devices that have their home there;
+ * new devices are recognized by their claims. Cluster thread only.
  */
 import type { ClusterHost } from './host.ts';
 import { LISTED_MAX } from './limits.ts';
@@ -12,20 +12,20 @@ import { requestNumbers } from './request-numbers.ts';
 interface Asking {
   readonly prefix: string;
   readonly peer: Peer;
-  /** Of the filter that it is for: another may have the same prefix by the time of the answer. */
+  /** The set of the filter that it is for: another filter may have the same prefix by the time of the answer. */
   readonly waiting: Set<Peer>;
 }
 
 export class NodeFilters {
   readonly #host: ClusterHost;
-  /** By prefix: the nodes that have not told all. */
+  /** By prefix: the nodes that have not listed all their devices. */
   readonly #filters = new Map<string, Set<Peer>>();
   /** How many prefixes there are of each length: an id is looked up once per length. */
   readonly #lengths = new Map<number, number>();
   readonly #asking = new Map<number, Asking>();
-  /** Who claimed the matching devices that were claimed lately. */
+  /** The nodes that recently claimed matching devices. */
   readonly #claimants = new Recent<string>();
-  /** Where matching devices are that a node listed and that the host does not follow yet. */
+  /** The nodes that listed matching devices which the host does not follow yet. */
   readonly #listed = new Recent<string>(LISTED_MAX);
   readonly #nextRequest = requestNumbers();
 
@@ -59,12 +59,12 @@ export class NodeFilters {
     }
   }
 
-  /** The node that claimed a device which the host was told of lately: it need not be looked up. */
+  /** The node that claimed a device about which the host was told recently: it need not be looked up. */
   claimant(id: string): string | undefined {
     return this.#claimants.get(id);
   }
 
-  /** The node that listed a device which the host was told of: it need not be looked up. Told once. */
+  /** The node that listed a device about which the host was told: it need not be looked up. Returned once. */
   takeListed(id: string): string | undefined {
     const node = this.#listed.get(id);
     if (node !== undefined) this.#listed.delete(id);
@@ -98,7 +98,7 @@ export class NodeFilters {
     this.#send(asking, cursor);
   }
 
-  /** Another node asks. */
+  /** Another node asks for a page of its list. */
   onList(peer: Peer, request: number, prefix: string, cursor: string): void {
     listed.write(peer.session, { request, ...this.#host.list(prefix, cursor) });
   }

@@ -1,4 +1,4 @@
-/** What a node knows of a device that it follows and that has its home elsewhere. Rules: `follows.ts`. */
+/** A node's state for a device that it follows and that has its home elsewhere. Rules: `follows.ts`. */
 import type { RecordViews } from '../memory/ring.ts';
 import type { StreamStart } from './host.ts';
 import type { Peer } from './peer.ts';
@@ -7,22 +7,22 @@ import { Level } from './records.ts';
 /** One node as the source of a device's events. */
 export interface Source {
   readonly peer: Peer;
-  /** The last event that it was asked to go on after, 0 when it was asked to begin. */
+  /** The last event after which it was asked to continue, 0 if it was asked to begin. */
   since: number;
-  /** The newest request to it: answers to others are late. */
+  /** The newest request to it: answers to earlier ones are ignored. */
   request: number;
   /** What `followed` said; undefined before it came. */
   entry: StreamStart | undefined;
   handle: number;
   /** Of the claim. */
   number: number;
-  /** From when the old home's last event is waited for no longer, monotonic ms; 0 while nothing came of this source. */
+  /** How long to wait for the old home's last event, monotonic ms; 0 while nothing has come from this source. */
   untilMs: number;
   /** What it sent before the old home's last event. */
   readonly held: Held[];
 }
 
-/** An event, or with `views` undefined a number up to which all was sent. */
+/** An event, or, with `views` undefined, a number up to which everything was sent. */
 export interface Held {
   readonly views: RecordViews | undefined;
   readonly bytes: number;
@@ -38,19 +38,19 @@ export interface Follow {
   holds: boolean;
   /** Where events come from; undefined while no home is known. */
   current: Source | undefined;
-  /** A node that claimed the device while `current` was its home. */
+  /** The node that claimed the device while `current` was its home. */
   next: Source | undefined;
-  /** Whose session ended while it was the home. */
+  /** The peer whose session ended while it was the home. */
   broken: Peer | undefined;
-  /** The highest number of a claim that is known, 0 none. */
+  /** The highest known number of a claim, 0 none. */
   number: number;
   /** '' while no home ever answered. */
   epoch: string;
   /** The last event that was passed on. */
   last: number;
-  /** The next answer's `seq` is where it starts, without a gap: nobody here was active meanwhile. */
+  /** The stream starts at the next answer's `seq`, without a gap, because nobody here was active meanwhile. */
   startsAnew: boolean;
-  /** The lookup that the host waits for: nodes that have not answered, and until when; 0 none. */
+  /** The lookup that the host waits for: nodes that have not answered, and the deadline; 0 none. */
   waiting: number;
   askedUntilMs: number;
   /** When to look it up again, 0 never. */

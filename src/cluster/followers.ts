@@ -1,6 +1,6 @@
 /**
- * Nodes that follow devices with their home here. The host treats each as a subscriber; this sends them what the host
- * says of their devices, and an event once to each node that has an active subscription. Cluster thread only.
+ * Nodes that follow devices with their home here. The host treats each as a subscriber. This file sends them what the
+ * host reports about these devices, and each event once to every node with an active subscription. Cluster thread only.
  */
 import type { RecordViews } from '../memory/ring.ts';
 import { Priority } from '../wire/events.ts';
@@ -31,7 +31,7 @@ export interface FollowedDevice {
   readonly followers: Map<Peer, Level>;
   /** Those of level `active`. */
   readonly active: Peer[];
-  /** The last event that was given out. */
+  /** The last event that was sent. */
   lastSeq: number;
 }
 
@@ -46,7 +46,7 @@ export interface FollowAnswer {
   readonly entry: StreamStart;
 }
 
-/** What a follow asks for, as it came. */
+/** What a follow asks for, as received. */
 export interface FollowValues {
   readonly known: number;
   readonly seq: number;
@@ -79,11 +79,11 @@ export class Followers {
   readonly #ofPeer = new Map<Peer, Set<FollowedDevice>>();
   /** Follows of devices whose claim is not settled. */
   readonly #untilSettled = new Map<string, Request[]>();
-  /** Follows that wait for room on the way to their peer. */
+  /** Follows that wait for room in the queue to their peer. */
   readonly #untilRoom = new Map<Peer, FollowValues[]>();
-  /** How many the host was given, and has not answered with all that was missed. */
+  /** Follows that the host was given and has not answered completely, by peer. */
   readonly #underWay = new Map<Peer, number>();
-  /** Devices of which events were shed since the peer was last told how far they are. */
+  /** Devices with shed events since the peer was last told their position. */
   readonly #shed = new Map<Peer, Set<FollowedDevice>>();
 
   constructor(deps: FollowersDeps) {
@@ -124,7 +124,7 @@ export class Followers {
     this.#deps.host.unfollow(peer.number, id);
   }
 
-  /** Lets waiting follows on while there is room, and tells how far devices are whose events were shed. */
+  /** Continues waiting follows while there is room, and sends the positions of devices whose events were shed. */
   pump(peer: Peer): void {
     const waiting = this.#untilRoom.get(peer);
     if (waiting !== undefined) {
@@ -161,7 +161,7 @@ export class Followers {
 
   // What happens to homes.
 
-  /** A claim is settled, and the host knows: who waited for it is let on. */
+  /** A claim is settled, and the host knows: continues the follows that waited for it. */
   adopted(home: Home): void {
     if (home.kind !== HomeKind.device) return;
     const waiting = this.#untilSettled.get(home.id) ?? [];
@@ -169,7 +169,7 @@ export class Followers {
     for (const { peer, values } of waiting) this.#follow(peer, values);
   }
 
-  /** A claim was lost: who waited for it must look elsewhere. */
+  /** A claim was lost: tells the nodes that waited for it to look elsewhere. */
   dropped({ kind, id }: Home): void {
     if (kind !== HomeKind.device) return;
     const waiting = this.#untilSettled.get(id) ?? [];
@@ -191,7 +191,7 @@ export class Followers {
 
   // What the host tells.
 
-  /** The answer to a follow: from here on the peer gets the device's events, if its level is `active`. */
+  /** The answer to a follow: from now on the peer gets the device's events, if its level is `active`. */
   followed(number: number, { request, id, slot, level, entry }: FollowAnswer): void {
     const peer = this.#deps.peer(number);
     const home = this.#deps.home(HomeKind.device, id);
@@ -206,13 +206,13 @@ export class Followers {
     followed.write(peer.session, { ...entry, request, id, handle: slot, number: home.number });
   }
 
-  /** An event after `followed` that came before it. */
+  /** A replayed event, sent after `followed`. */
   replay(number: number, slot: number, views: RecordViews, offset: number, bytes: number): void {
     const peer = this.#deps.peer(number);
     if (peer !== undefined) this.#send(peer, slot, views, offset, bytes, true);
   }
 
-  /** All up to `seq` was replayed, or cannot be. */
+  /** Everything up to `seq` was replayed, or cannot be. */
   upTo(number: number, slot: number, seq: number): void {
     const peer = this.#deps.peer(number);
     if (peer === undefined) return;
@@ -220,7 +220,7 @@ export class Followers {
     this.#answered(peer);
   }
 
-  /** The answer to a follow that cannot be. */
+  /** The answer to a follow that is refused. */
   unfollowed(number: number, request: number, id: string, why: number): void {
     const peer = this.#deps.peer(number);
     if (peer === undefined) return;
@@ -276,7 +276,7 @@ export class Followers {
     }
   }
 
-  /** @param isOwed it was asked for, as there was room */
+  /** @param isOwed the event was requested when there was room */
   #send(
     peer: Peer,
     slot: number,
@@ -312,7 +312,7 @@ export class Followers {
     return made;
   }
 
-  /** @param staysKnown whether the audience is kept when nobody is left: somebody is about to join */
+  /** @param staysKnown whether to keep an empty audience, because a peer is about to join */
   #remove(audience: FollowedDevice, peer: Peer, staysKnown = false): void {
     if (!audience.followers.delete(peer)) return;
     this.#ofPeer.get(peer)?.delete(audience);

@@ -1,6 +1,6 @@
 /**
- * Which devices this node follows at other nodes: lookups, follows, moves from home to home. A state machine: time,
- * peers and host are given. Cluster thread only. The protocol: docs/cluster.md.
+ * The devices that this node follows at other nodes: lookups, follows, moves from home to home. A state machine: time,
+ * peers and host come from outside. Cluster thread only. The protocol: docs/cluster.md.
  */
 import type { RecordViews } from '../memory/ring.ts';
 import type { StreamPosition } from '../wire/events.ts';
@@ -20,7 +20,7 @@ export interface FollowsDeps extends LookupsDeps {
   readyPeer(node: string): Peer | undefined;
   /** Whether the device has its home here and stays, or is claimed. */
   isHere(id: string): boolean;
-  /** Where a device went that had its home here not long ago. */
+  /** The node to which a device moved that had its home here recently. */
   movedTo(id: string): string | undefined;
   /** The node that has listed the device as its own for a filter. */
   listedBy(id: string): string | undefined;
@@ -63,7 +63,7 @@ export class Follows {
     return this.#follows.get(id);
   }
 
-  /** The highest number of a claim of the device that this node knows of, 0 none. */
+  /** The highest number of a claim of the device that this node knows, 0 none. */
   knownNumber(id: string): number {
     return this.#follows.get(id)?.number ?? 0;
   }
@@ -71,9 +71,8 @@ export class Follows {
   // What the host tells.
 
   /**
-   * The node has subscriptions of a device that has no home here, or has others than before.
-   * @param since the last event that subscribers here got, when the home was here until now
-   * @param holds a subscription by id is among them
+   * The node has subscriptions to a device with no home here, or they have changed. @param since the last event that
+   * subscribers here got, if the home was here until now @param holds whether a subscription by id is among them
    */
   want(id: string, level: Level, since?: StreamPosition, holds = true): void {
     if (this.#deps.isHere(id)) return; // the host wrote this before it read so
@@ -95,7 +94,7 @@ export class Follows {
     else this.#followAt(follow, peer, movedTo !== undefined);
   }
 
-  /** No subscription of it is left. */
+  /** No subscription to it is left. */
   unwant(id: string): void {
     const found = this.#follows.get(id);
     if (found === undefined) return;
@@ -213,7 +212,7 @@ export class Follows {
 
   // Sessions.
 
-  /** The peer answers follows now: what is followed there is joined again, and what has no home is asked for. */
+  /** The peer answers follows now: renews the follows at this peer, and asks it for devices without a known home. */
   peerReady(peer: Peer): void {
     peer.followsToSend = this.#follows.values();
     this.pump(peer);
@@ -236,7 +235,7 @@ export class Follows {
     }
   }
 
-  /** The session is over; whether the peer is lost is not known yet. */
+  /** The session has ended; it is not known yet whether the peer is lost. */
   sessionEnded(peer: Peer): void {
     for (const follow of [...peer.followed]) {
       const wasCurrent = follow.current?.peer === peer;
@@ -263,7 +262,7 @@ export class Follows {
     peer.followed.clear();
   }
 
-  /** Everything that waits for a time. */
+  /** Handles everything that waits for a time. */
   tick(): void {
     const now = this.#deps.clock.now();
     this.lookups.tick();
@@ -306,7 +305,7 @@ export class Follows {
     followRecord.write(source.peer.session, asked);
   }
 
-  /** Whether a new answer is to go on after the last event. */
+  /** Whether a new answer should continue after the last event. */
   #since({ epoch, startsAnew }: Follow): boolean {
     return epoch !== '' && !startsAnew;
   }
@@ -334,7 +333,7 @@ export class Follows {
     }
   }
 
-  /** The next source takes the place of the current one, which is gone: all that it sent is passed on. */
+  /** The next source replaces the current one, which is gone: passes on what is held of the next one. */
   #promote(follow: Follow): void {
     const source = follow.next!;
     follow.next = undefined;
@@ -354,7 +353,7 @@ export class Follows {
     this.lookups.settle(follow, true);
   }
 
-  /** @param tell whether the peer must hear that nothing more is wanted of it */
+  /** @param tell whether to tell the peer that nothing more is wanted from it */
   #dropSource(follow: Follow, peer: Peer, tell: boolean): void {
     const source = sourceOf(follow, peer);
     if (source === undefined) return;
@@ -382,7 +381,7 @@ export class Follows {
     this.#order.pass(follow, views, offset, bytes);
   }
 
-  /** The old home's last event is not waited for: too much is held. */
+  /** Stops waiting for the old home's last event, because too much is held. */
   #waitNoLonger(follow: Follow): void {
     if (follow.current !== undefined) this.#dropSource(follow, follow.current.peer, true);
     this.#promote(follow);

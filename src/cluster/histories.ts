@@ -1,4 +1,4 @@
-/** Kept events of devices with another home, page by page. Cluster thread only. */
+/** Fetches and serves kept events of devices with another home, page by page. Cluster thread only. */
 import type { Clock } from '../clock.ts';
 import type { RecordViews } from '../memory/ring.ts';
 import { copyEvent, EventField } from './event-record.ts';
@@ -24,7 +24,7 @@ export class Histories {
   readonly #clock: Clock;
   readonly #host: ClusterHost;
   readonly #waiting = new Map<number, Waiting>();
-  /** What peers ask, while there is no room on the way back to them. */
+  /** Requests of peers that wait for room in the queue back to them. */
   readonly #untilRoom = new Map<Peer, Asked[]>();
   readonly #nextRequest = requestNumbers();
 
@@ -34,8 +34,8 @@ export class Histories {
   }
 
   /**
-   * Asks the home for a page. The host hears `past` for each event, oldest first, then `historyDone`.
-   * @returns the request's number
+   * Asks the home for a page. The host gets `past` for each event, oldest first, then `historyDone`. @returns the
+   * request's number
    */
   ask(peer: Peer | undefined, id: string, query: HistoryQuery): number {
     const request = this.#nextRequest();
@@ -60,7 +60,7 @@ export class Histories {
     else this.end(peer, asked.request, false, false, '');
   }
 
-  /** Answers what waits, while there is room. */
+  /** Answers waiting requests, while there is room. */
   pump(peer: Peer): void {
     const waiting = this.#untilRoom.get(peer);
     if (waiting === undefined) return;

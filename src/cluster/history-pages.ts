@@ -1,12 +1,12 @@
-/** How many of a device's kept events go into one page for another node. Cluster thread only. */
+/** Decides how many of a device's kept events go into one page for another node. Cluster thread only. */
 import type { DeviceAsOf, HistoryReader } from '../history/reader.ts';
 import { Step } from '../history/replay.ts';
 import { eventBytes } from './event-record.ts';
 import { HISTORY_PAGE_BYTES_MAX } from './limits.ts';
 
 /**
- * @param max events at most
- * @returns how many of the newest events before the seq a page has room for, one if there is any; and whether there are more
+ * @param max largest number of events @returns how many of the newest events before the seq fit into a page, at least
+ * one if there is any; and whether there are more
  */
 export function pageOf(
   reader: Pick<HistoryReader, 'before'>,

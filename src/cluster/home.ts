@@ -1,4 +1,4 @@
-/** What a node knows of an id that has its home here, or is about to. Rules: `homes.ts`. */
+/** A node's state for an id that has its home here, or is about to. Rules: `homes.ts`. */
 import { WAIT_MS } from './limits.ts';
 import type { Peer } from './peer.ts';
 import { HomeKind } from './records.ts';
@@ -9,7 +9,7 @@ export const HomePhase = {
   home: 1,
   /** The host was told to surrender it to another node. */
   leaving: 2,
-  /** Lost to another node while seeking: the host lets go, and what is handed over still comes here and is passed on. */
+  /** Lost to another node while seeking: the host releases it, and hand-overs that still arrive are passed on. */
   passing: 3,
 } as const;
 export type HomePhase = (typeof HomePhase)[keyof typeof HomePhase];
@@ -25,15 +25,15 @@ export interface Seek {
   partsNumber: number;
 }
 
-/** On its way to another node. */
+/** A move to another node. */
 export interface Departure {
-  /** undefined: chosen when the host has let go. */
+  /** undefined: chosen once the host has released it. */
   readonly to: Peer | undefined;
-  /** What the host gave when it let go; undefined before that. */
+  /** What the host gave when it released the id; undefined before that. */
   parts: readonly Uint8Array[] | undefined;
   /** What was handed over to this node meanwhile. */
   late: readonly Uint8Array[];
-  /** The local peer connected again after that; and whether it still is. */
+  /** Whether the local peer connected again after that; and whether it still is connected. */
   cameBack: boolean;
   isBack: boolean;
 }
@@ -43,14 +43,14 @@ export interface Home {
   readonly id: string;
   phase: HomePhase;
   connected: boolean;
-  /** Of the claim; while seeking, the highest that is known. */
+  /** The number of the claim; while seeking, the highest known one. */
   number: number;
-  /** The number that a connection was claimed with, 0 when the last claim was not of a new connection. */
+  /** The number with which a connection was claimed, 0 if the last claim was not for a new connection. */
   sought: number;
   /** When it was last claimed, in this node's own count of claims. */
   stamp: number;
   seek: Seek | undefined;
-  /** It is to be left to another node once it is settled. */
+  /** Whether to leave it to another node once it is settled. */
   leaves: boolean;
   departure: Departure | undefined;
 }
@@ -71,7 +71,7 @@ export function createHome(kind: HomeKind, id: string, number: number, connected
   };
 }
 
-/** What is kept while a claim waits for the answers of other nodes. @param nowMs hub clock */
+/** The state of a claim that waits for the answers of other nodes. @param nowMs hub clock */
 export function createSeek(nowMs: number): Seek {
   return {
     deadlineMs: nowMs + WAIT_MS,
@@ -82,14 +82,14 @@ export function createSeek(nowMs: number): Seek {
   };
 }
 
-/** What is kept while it moves to another node. @param to undefined: chosen when the host has let go */
+/** The state of a move to another node. @param to undefined: chosen once the host has released it */
 export function createDeparture(to: Peer | undefined): Departure {
   return { to, parts: undefined, late: [], cameBack: false, isBack: false };
 }
 
 const keyPrefixes = { [HomeKind.device]: 'd', [HomeKind.subscriber]: 's', [HomeKind.gateway]: 'g' } as const;
 
-/** The key of a map of things of all kinds: devices and subscribers may have the same id. */
+/** The key for maps over all kinds, because devices and subscribers may have the same id. */
 export function homeKey(kind: HomeKind, id: string): string {
   return keyPrefixes[kind] + id;
 }
@@ -99,7 +99,10 @@ export function outranks(number: number, node: string, otherNumber: number, othe
   return number === otherNumber ? node > otherNode : number > otherNumber;
 }
 
-/** A node for what a draining one keeps, the same whoever asks: the highest hash of node and id (rendezvous hashing). */
+/**
+ * The node that takes over what a draining node keeps, the same whichever node asks: the highest hash of node and id
+ * (rendezvous hashing).
+ */
 export function keeperOf(id: string, nodes: readonly string[]): string | undefined {
   let best: string | undefined;
   let bestHash = -1;
@@ -111,7 +114,7 @@ export function keeperOf(id: string, nodes: readonly string[]): string | undefin
   return best;
 }
 
-/** FNV-1a, with a last mixing step so that texts that differ at their end differ everywhere. */
+/** FNV-1a with a final mixing step, so that texts that differ only at the end differ in all bits. */
 function fnv1a(text: string): number {
   let hash = 0x811c9dc5;
   for (let i = 0; i < text.length; i++) hash = Math.imul(hash ^ text.charCodeAt(i), 0x01000193);
@@ -120,8 +123,8 @@ function fnv1a(text: string): number {
 }
 
 /**
- * What is kept of a subscriber may be in several places, and all of it counts. Of a device the newest numbering counts,
- * so it comes first, and all events that nobody has numbered.
+ * Adds handed-over parts. For a subscriber, several nodes may keep something, and all of it counts. For a device, only
+ * the newest numbering counts, so it comes first, and all events that no node has numbered.
  */
 export function addParts(seek: Seek, number: number, parts: readonly Uint8Array[]): void {
   if (parts.length === 0) return;

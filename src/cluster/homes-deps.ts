@@ -1,4 +1,4 @@
-/** What `homes.ts` is given, and what peers tell it. */
+/** The dependencies of `homes.ts`, and the records of peers that it handles. */
 import type { Clock } from '../clock.ts';
 import type { LinkCounts } from './figures.ts';
 import type { Home } from './home.ts';
@@ -14,7 +14,7 @@ export interface HomesDeps {
   readonly host: ClusterHost;
   /** Nodes that must be asked: alive, and not fenced or still joining. */
   askable(): Iterable<Peer>;
-  /** The node that an id is left to, undefined when there is none. */
+  /** The node to which an id is left, undefined if there is none. */
   keeperOf(id: string): Peer | undefined;
   /** The highest number of a device's claim that this node knows as a follower, 0 none. */
   knownNumber(id: string): number;
@@ -39,7 +39,7 @@ export type Claim = WireValues<{
   readonly kind: HomeKind;
 };
 
-/** What most records about an id say. */
+/** The fields of most records about an id. */
 export interface Numbered {
   readonly kind: HomeKind;
   readonly id: string;

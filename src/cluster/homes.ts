@@ -1,6 +1,6 @@
 /**
- * Where an id has its home: claims, takeovers, and conflicts after a split, for devices and for subscribers. A state
- * machine: time, peers and host are given. Cluster thread only. The protocol and why it is right: docs/cluster.md.
+ * Decides where an id has its home: claims, takeovers, and conflicts after a split. A state machine: time, peers and
+ * host come from outside. Cluster thread only. The protocol, and why it works: docs/cluster.md.
  */
 import { Claims } from './claims.ts';
 import { Contests } from './contests.ts';
@@ -72,7 +72,7 @@ export class Homes {
     return found !== undefined && found.departure === undefined;
   }
 
-  /** The node that an id went to which left this one not long ago, or is about to. */
+  /** The node to which an id moved that left this one recently, or is about to. */
   movedTo(kind: HomeKind, id: string): string | undefined {
     const departure = this.get(kind, id)?.departure;
     return departure === undefined ? this.#traces.nodeOf(homeKey(kind, id)) : departure.to?.node;
@@ -94,7 +94,7 @@ export class Homes {
     else found.connected = true; // a home without a connection needs no claim: whoever connected elsewhere has asked it
   }
 
-  /** Its connection is over; the id stays. */
+  /** Its connection has ended; the id stays. */
   disconnect(kind: HomeKind, id: string): void {
     const found = this.get(kind, id);
     if (found === undefined) return;
@@ -103,7 +103,7 @@ export class Homes {
     this.#contests.pinged(kind, id, false);
   }
 
-  /** An id without a connection has its home here: out of a snapshot, or an operator published for it. */
+  /** An id without a connection has its home here: it came from a snapshot, or an operator published for it. */
   hold(kind: HomeKind, id: string, number = 1): void {
     if (this.get(kind, id) !== undefined) return;
     const least = Math.max(number, this.endings.numberAfter(kind, id));
@@ -141,7 +141,7 @@ export class Homes {
     else if (found.seek === undefined) this.#passOn(found);
   }
 
-  /** What leaves is handed over. */
+  /** Continues a move: hands over the id, or keeps it if no node can take it. */
   #goOn(found: Home, parts: readonly Uint8Array[], seq: number): void {
     const { kind, id } = found;
     const { to } = found.departure!;
@@ -224,7 +224,7 @@ export class Homes {
 
   // Sessions.
 
-  /** The peer has said where it stands. @param skipsClaims see `Claims.sessionOpened` */
+  /** The peer has opened its session. @param skipsClaims see `Claims.sessionOpened` */
   sessionOpened(peer: Peer, skipsClaims: boolean): void {
     this.endings.sessionOpened(peer);
     this.claims.sessionOpened(peer, skipsClaims);
@@ -252,7 +252,7 @@ export class Homes {
     }
   }
 
-  /** Nobody can be asked any more: what is sought is settled with what is known. */
+  /** No node can be asked any more: settles open claims with what is known. */
   cutOff(): void {
     for (const home of [...this.#seeking]) this.#settle(home);
   }
@@ -297,7 +297,7 @@ export class Homes {
     if (number > 0) knownRecord.write(peer.session, { kind, id, number });
   }
 
-  /** A connection was made elsewhere just now. */
+  /** A new connection was made at another node. */
   #challenged(home: Home, peer: Peer, number: number): void {
     // Concurrent: each claim was sent before the other was answered. Then the numbers decide.
     const concurrent = this.claims.isUnheard(home, peer);
@@ -306,7 +306,7 @@ export class Homes {
     this.#giveWay(home, peer, home.connected ? SurrenderReason.replaced : SurrenderReason.given);
   }
 
-  /** Two homes find each other. @param asked the peer waits to hear when it is to give way */
+  /** Two homes for one id have met. @param asked the peer waits to hear whether it must give way */
   #meet(home: Home, peer: Peer, number: number, connected: boolean, asked: boolean): void {
     if (home.connected && connected) {
       this.#deps.figures.conflicts += 1;
@@ -352,7 +352,7 @@ export class Homes {
     this.#deps.host.surrender(home.kind, home.id, reason);
   }
 
-  /** Loses while seeking: its connection goes, and what is handed over to this node is passed on. */
+  /** Loses while seeking: closes the connection, and passes on what is handed over to this node. */
   #lose(home: Home, peer: Peer): void {
     home.phase = HomePhase.passing;
     home.departure = createDeparture(peer);
@@ -375,7 +375,7 @@ export class Homes {
     if (!isBack) this.disconnect(home.kind, home.id);
   }
 
-  /** Becomes the home of an id without a connection; one that drains itself leaves it to the next. */
+  /** Becomes the home of an id without a connection; a node that is draining leaves the id to the next one. */
   #keep(home: Home, parts: readonly Uint8Array[]): void {
     this.claims.assert(home);
     this.#deps.host.adopt(home.kind, home.id, parts, false);

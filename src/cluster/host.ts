@@ -1,8 +1,8 @@
 /**
- * What the cluster link needs of the hub that it is an edge of, and what the hub needs of the link. In the hub, both
- * are records with meaning in the edge's ring pair; in tests, a host in memory. Cluster thread only.
+ * The interface between the cluster link and its hub. In the hub, calls in both directions are records in the edge's
+ * ring pair; in tests, the host is in memory. Cluster thread only.
  *
- * What the link tells the host must be taken in the order in which it was told, and so the other way round.
+ * Each side must process the other's calls in order.
  */
 import type { AccessRule } from '../access/rules.ts';
 import type { RecordViews } from '../memory/ring.ts';
@@ -10,39 +10,42 @@ import type { DeviceState } from '../presence/lifecycle.ts';
 import type { StreamPosition } from '../wire/events.ts';
 import type { HomeKind, Level } from './records.ts';
 
-/** A device as its home knows it at one moment. */
+/** A device's state at its home, at one moment. */
 export interface HomeDevice {
   readonly epoch: string;
   /** Its last event. */
   readonly seq: number;
   readonly state: Exclude<DeviceState, 0>;
-  /** As the device told it, '' none. */
+  /** The device's own status, '' none. */
   readonly status: string;
   /** Wall-clock ms of the home, 0 never. */
   readonly lastSeen: number;
 }
 
-/** The answer to a follow: `seq` is where the stream starts, `state` how the device is once all of it has come. */
+/**
+ * The answer to a follow: `seq` is where the stream starts, `state` the device's state once the replayed events have
+ * come.
+ */
 export interface StreamStart extends HomeDevice {
-  /** How the device was at `seq`: the events that come first may change it. */
+  /** The device's state at `seq`: the first events may change it. */
   readonly startState: HomeDevice['state'];
 }
 
-/** What a node asks of the home of a device. */
+/** A node's request to the home of a device. */
 export interface FollowRequest {
-  /** Comes back in the answer. */
+  /** Repeated in the answer. */
   readonly request: number;
   readonly level: Level;
   /** A subscription by id is among them: the device stays in the table while it is offline. */
   readonly holds: boolean;
-  /** Replay what came after it, when the epoch is the same. */
+  /** Replay what came after this position, if the epoch is the same. */
   readonly since: StreamPosition | undefined;
-  /** Where the epoch is another, or nothing is known: replay all that came since the device's last claim. */
+  /** If the epoch differs, or nothing is known: replay everything since the device's last claim. */
   readonly fromClaim: boolean;
 }
 
 export const SurrenderReason = { replaced: 'replaced', conflict: 'conflict', given: 'given' } as const;
-/** `replaced` closes a connection with 4004, `conflict` with 4200, `given` means that there is none. */
+/** `replaced` closes a connection with 4004, `conflict` with 4200; with `given` there is no connection. */
 export type SurrenderReason = (typeof SurrenderReason)[keyof typeof SurrenderReason];
 
 /** A page of the ids that have their home here. */
@@ -62,7 +65,7 @@ export interface HistoryQuery {
   readonly max: number;
 }
 
-/** One change of what operators set. `undefined` takes it away. */
+/** One change of what operators set. `undefined` removes it. */
 export type OperatorChange =
   | {
       readonly kind: 'pair';
@@ -79,7 +82,7 @@ export interface CallAnswer {
   readonly body: Uint8Array;
 }
 
-/** What a beat says of the hub. */
+/** What a beat says about the hub. */
 export interface HostFigures {
   readonly devices: number;
   readonly subscribers: number;
@@ -87,36 +90,37 @@ export interface HostFigures {
   readonly draining: boolean;
 }
 
-/** The hub, as the link sees it. */
+/** The hub, as seen by the link. */
 export interface ClusterHost {
   // Devices with another home: the link publishes for them. `ref` names one while it is followed.
 
   /**
-   * A followed device's home was found, or told anew where it stands, as it does when `want` raised the level; as `Join`. Replaces what was told before: `seq` is
-   * the last event that was passed on, so a new epoch starts wherever its home says.
+   * A followed device's home was found, or reported its position again, as it does when `want` raises the level; as
+   * `Join`. Replaces earlier reports: `seq` is the last event that was passed on, so a new epoch starts where its home
+   * says.
    */
   remote(ref: number, id: string, start: StreamStart, node: string): void;
   /**
-   * An event with its number; its device field holds `ref`.
-   * @returns false when the ring refused it: it is told as a gap, with the next one or when there is room again
+   * An event with its number; its device field holds `ref`. @returns false if the ring refused it: a gap reports it,
+   * with the next event or when there is room again
    */
   event(ref: number, views: RecordViews, offset: number, bytes: number): boolean;
-  /** Whether nothing that the host was told waits for room. */
+  /** Whether no record to the host waits for room. */
   hasRoom(): boolean;
-  /** Events that nobody will get; reason `cluster`. */
+  /** Events that will not be delivered; reason `cluster`. */
   gap(ref: number, from: number, to: number): void;
   /** The home was called lost: offline, `node lost`, unless `remote` or `adopt` follow within the leave grace. */
   lost(ref: number): void;
-  /** All up to where the device was when it was joined has been passed on: from here on its events are live. */
+  /** Everything up to the device's position at the follow has been passed on: from now on its events are live. */
   caughtUp(ref: number): void;
   /** The home has removed the device. @param terminated by an operator */
   gone(ref: number, terminated: boolean): void;
   /**
-   * The lookup that `want` began is over: the answer to `subscribe` waits no longer. `found` is false when every node
-   * said "not here", or nobody answered in time; `remote` may still follow.
+   * The lookup that `want` began has ended: the answer to `subscribe` no longer waits for it. `found` is false if every
+   * node said "not here", or none answered in time; `remote` may still follow.
    */
   settled(id: string, found: boolean): void;
-  /** Devices that a filter asked for; `done` once every node has told all of its own, or is gone. */
+  /** Devices that match a filter; `done` once every node has listed all its devices, or is gone. */
   listed(prefix: string, ids: readonly string[], done: boolean): void;
   /** A claimed device that matches a filter. */
   appeared(id: string): void;
@@ -125,7 +129,7 @@ export interface ClusterHost {
 
   /** `peer` names a session with a node; as `Join`. */
   peerJoined(peer: number, node: string): void;
-  /** The session is over: as a subscriber that disconnects. The same node may join again under another number. */
+  /** The session has ended, as when a subscriber disconnects. The same node may join again under another number. */
   peerLeft(peer: number): void;
   /**
    * The node follows a device, or changes how; as `Request`. Answered with `followed`, then replayed events with
@@ -144,17 +148,17 @@ export interface ClusterHost {
   // Homes.
 
   /**
-   * Answers `connect`, unless `surrender` does: this node is the home. `parts` hold what the old home handed over, in the form that the host's own `surrendered` gave;
-   * none begins anew. `late`: it was the home already, and what it numbered stands. A host without room for the id tells
-   * `forget`.
+   * Answers `connect`, unless `surrender` does: this node is the home. `parts` hold what the old home handed over, in
+   * the form that the host's own `surrendered` uses; without parts, the id starts fresh. `late`: this node was already
+   * the home, and its numbers stay valid. A host without room for the id answers with `forget`.
    */
   adopt(kind: HomeKind, id: string, parts: readonly Uint8Array[] | undefined, late: boolean): void;
-  /** What the device sent since it connected may be numbered now: followers that waited are in place. */
+  /** What the device has sent since it connected may be numbered now, because waiting followers are in place. */
   release(kind: HomeKind, id: string): void;
   /**
-   * Close the connection, also one that is not adopted yet, forget the id, and answer with `surrendered`. Nothing is
-   * broadcast. Where a device still has subscriptions here, tell `want` first: so the follow is at the new home before
-   * its numbering is.
+   * Close the connection, even if it is not adopted yet, forget the id, and answer with `surrendered`. Nothing is
+   * broadcast. If a device still has subscriptions here, call `want` first, so that the follow reaches the new home
+   * before the numbering does.
    */
   surrender(kind: HomeKind, id: string, reason: SurrenderReason): void;
   /** Send a ping; answered with `pinged`. */
@@ -162,13 +166,13 @@ export interface ClusterHost {
 
   // Operators.
 
-  /** Obey these; answered with `applied` when they hold for every event received from then on. */
+  /** Apply these changes; answered with `applied` once they apply to every event received from then on. */
   apply(changes: readonly OperatorChange[], revision: number): void;
-  /** Runs a route on this node for another. */
+  /** Runs a route on this node for another node. */
   call(name: string, body: Uint8Array): Promise<CallAnswer>;
 
   figures(): HostFigures;
-  /** Where the link stands, for `/readyz` and logs. */
+  /** The link's phase, for `/readyz` and logs. */
   phase(phase: 'joining' | 'claiming' | 'in' | 'fenced'): void;
   /** Another process uses this node's id. */
   duplicate(): void;

@@ -1,6 +1,6 @@
 /**
- * The hub, as the cluster link sees it: each method is a record to the owner, and each record of the owner a call of the
- * node. What only needs reading (lists, history, figures) is read from shared memory. Cluster thread only.
+ * The hub, as seen by the cluster link: each method is a record to the owner, and each record of the owner a call of
+ * the node. Data that is only read (lists, history, figures) comes from shared memory. Cluster thread only.
  */
 import type { AccessRule } from '../access/rules.ts';
 import type { Clock } from '../clock.ts';
@@ -58,14 +58,14 @@ export interface HubHostDeps {
 
 /** A list of changes is cut into records of this size, bytes. */
 const APPLY_BYTES = 64 * 1024;
-/** Between two readings of the event counters, ms. */
+/** Time between two readings of the event counters, ms. */
 const RATE_MS = 1000;
 
 export class HubHost implements ClusterHost {
   readonly #deps: HubHostDeps;
   #takes: Readonly<Record<number, TakeRecord>> = {};
   #node: ClusterNode | undefined;
-  /** The owner has begun to tell all: what stood in the ring before was for another link. */
+  /** The owner has begun to report everything: earlier records in the ring were for the previous link. */
   #isTold = false;
   #beginAnew: () => void = () => {};
   #hasApplied = false;
@@ -85,7 +85,7 @@ export class HubHost implements ClusterHost {
     });
   }
 
-  /** The node is there: the owner tells all that it must know. */
+  /** The node exists now: the owner reports everything that the node must know. */
   start(node: ClusterNode, operators: Operators): void {
     this.#node = node;
     this.#takes = ownerSays({
@@ -100,7 +100,7 @@ export class HubHost implements ClusterHost {
     this.#tell(fromLink.hello, {});
   }
 
-  /** The node is over. @returns settles when the next one has to give way to another, since its owner did */
+  /** The node has stopped. @returns settles when the next node must be replaced, because its owner was */
   reset(): Promise<void> {
     this.#node = undefined;
     this.#takes = {};
@@ -113,7 +113,7 @@ export class HubHost implements ClusterHost {
     });
   }
 
-  /** Works off what the owner says. @returns the records done */
+  /** Processes the owner's records. @returns the number of records */
   poll(): number {
     const { fromOwner, toOwner, ringer } = this.#deps;
     let done = 0;
@@ -138,7 +138,7 @@ export class HubHost implements ClusterHost {
     return this.#deps.toOwner.spilledCount > 0;
   }
 
-  /** Looks who has answered a ping, and how many events came; every 50 ms or so. */
+  /** Checks for answers to pings, and how many events came; every 50 ms or so. */
   tick(): void {
     this.#probes.tick();
     const now = this.#deps.clock.now();
@@ -299,7 +299,7 @@ export class HubHost implements ClusterHost {
 
   // Operators.
 
-  /** The first that a link applies is all that the bucket holds. */
+  /** The first list that a link applies is everything in the bucket. */
   apply(changes: readonly OperatorChange[], revision: number): void {
     const whole = !this.#hasApplied;
     this.#hasApplied = true;
@@ -357,7 +357,7 @@ export class HubHost implements ClusterHost {
     else if (this.#isTold) this.#takes[kind]?.(views, offset);
   }
 
-  /** Another owner has taken over and knows nothing of what this link was told. */
+  /** Another owner has taken over and does not know what this link was told. */
   #ownerChanged(): void {
     const { toOwner, ringer } = this.#deps;
     writeSynced(toOwner, {});
@@ -367,7 +367,7 @@ export class HubHost implements ClusterHost {
     this.#beginAnew();
   }
 
-  /** Where the home cannot be asked, the node says so before it has named the request. */
+  /** If the home cannot be asked, the node answers before it has named the request. */
   #askPast(request: number, id: string, query: HistoryQuery): void {
     this.#asking = request;
     const number = this.#node!.history(id, query);

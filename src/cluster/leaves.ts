@@ -1,6 +1,6 @@
 /**
- * Ids that this node leaves to others as it drains: some at a time, and as there is room on the way, so that what is handed
- * over ends no session. Cluster thread only.
+ * Ids that this node leaves to others while it drains: a few at a time, and as fast as the queues allow, so that
+ * hand-overs do not overflow a session. Cluster thread only.
  */
 import { type Home, HomePhase } from './home.ts';
 import { LEAVES_MAX } from './limits.ts';
@@ -9,7 +9,7 @@ import type { Peer } from './peer.ts';
 export interface LeavesDeps {
   /** The node that an id is left to, undefined when there is none. */
   keeperOf(id: string): Peer | undefined;
-  /** Has the host let it go; `over` follows. */
+  /** Makes the host release it; `over` follows. */
   depart(home: Home): void;
 }
 
@@ -22,13 +22,13 @@ export class Leaves {
     this.#deps = deps;
   }
 
-  /** It is left to another node in its turn. Where there is none, it stays. */
+  /** Leaves the id to another node in its turn. If there is no node, the id stays. */
   add(home: Home): void {
     this.#queue.add(home);
     this.goOn();
   }
 
-  /** The id is on its way, or has gone another one. */
+  /** The id is on its way, or has left in another way. */
   over(home: Home): void {
     this.#queue.delete(home);
     if (this.#underWay.delete(home)) this.goOn();

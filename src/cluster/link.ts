@@ -1,6 +1,6 @@
 /**
- * A node of the cluster on NATS: the connection, the subjects, timers, and the bucket. Cluster thread only; nothing else
- * in the hub knows NATS.
+ * A node of the cluster on NATS: the connection, the subjects, timers, and the bucket. Cluster thread only; nothing
+ * else in the hub knows NATS.
  */
 import { readFileSync } from 'node:fs';
 import {
@@ -23,11 +23,11 @@ import { Ticker } from './ticker.ts';
 import { after } from './time-limits.ts';
 
 export interface LinkOptions {
-  /** DAT_CLUSTER_NATS_URL, its parts: `nats://` or `tls://`, with or without a user and password, or a token. */
+  /** The parts of DAT_CLUSTER_NATS_URL: `nats://` or `tls://`, with or without a user and password, or a token. */
   readonly servers: readonly string[];
   /** DAT_CLUSTER_NATS_CREDS_FILE. */
   readonly credsFile: string | undefined;
-  /** A certificate authority other than the host's own, and this node's certificate where NATS asks for one. */
+  /** A certificate authority other than the host's, and this node's certificate if NATS requires one. */
   readonly tls: { readonly caFile?: string; readonly certFile?: string; readonly keyFile?: string };
   /** DAT_CLUSTER_NAME. */
   readonly cluster: string;
@@ -43,20 +43,23 @@ export interface LinkOptions {
   readonly maxMessageBytes: number;
   /** Gives up waiting for NATS. */
   readonly stopped: AbortSignal;
-  /** NATS has taken this node before: what it refuses now it may take again, as after its restart without its accounts. */
+  /**
+   * NATS has accepted this node before, so what it refuses now it may accept later, for example after a restart without
+   * its accounts.
+   */
   readonly isReopened: boolean;
   readonly clock: Clock;
   readonly host: ClusterHost;
-  /** Of the hub since it started: this link goes on counting where the one before it was. */
+  /** The hub's counts since its start: this link continues from the previous link's. */
   readonly figures: LinkCounts;
   /** What operators have set, as this node knew it before. */
   readonly snapshot: readonly OperatorChange[];
   readonly log: (level: 'info' | 'warn' | 'error', message: string, fields?: object) => void;
-  /** NATS is there, is lost, or is there again. */
+  /** The connection to NATS was made, lost, or made again. */
   readonly connectedChanged: (connected: boolean) => void;
 }
 
-/** NATS does not carry what the hub accepts; the message says so in the settings' words. */
+/** NATS does not carry messages as large as the hub accepts; the message names the settings. */
 export class PayloadTooLarge extends Error {
   override readonly name = 'PayloadTooLarge';
 }
@@ -77,9 +80,8 @@ export class ClusterLink {
   #flushedAtMs = 0;
 
   /**
-   * Connects and joins. Without NATS it waits for it.
-   * @throws PayloadTooLarge, and what NATS says when the credentials or the certificate are wrong, unless it is reopened;
-   *   Error when it was stopped
+   * Connects and joins; waits until NATS is there. @throws PayloadTooLarge, and NATS' error if the credentials or the
+   * certificate are wrong, unless it is reopened; Error if it was stopped
    */
   static async open(options: LinkOptions): Promise<ClusterLink> {
     const nats = await connectPatiently(options);
@@ -128,7 +130,7 @@ export class ClusterLink {
     this.node.connected();
   }
 
-  /** Whether NATS is there. */
+  /** Whether NATS is connected. */
   get isConnected(): boolean {
     return this.#isConnected;
   }
@@ -181,7 +183,7 @@ export class ClusterLink {
     this.#options.connectedChanged(true);
   }
 
-  /** While NATS is away messages are dropped: sessions keep them and send them again. */
+  /** While NATS is away, messages are dropped: sessions keep them and send them again. */
   #send(subject: string, message: Uint8Array): void {
     if (this.#isConnected && !this.#nats.isClosed() && !this.#nats.isDraining())
       this.#nats.publish(subject, message);
@@ -197,7 +199,7 @@ export class ClusterLink {
     return mailbox;
   }
 
-  /** At the end of the turn after a pause; while the link is busy, when the batch window is over. */
+  /** After a pause, at the end of the turn; while the link is busy, when the batch window ends. */
   #flushSoon(): void {
     const { clock } = this.#options;
     this.#ticker.busy();
@@ -224,7 +226,7 @@ export class ClusterLink {
   }
 }
 
-/** Waits for a server that listens; what a server refuses is for the operator to mend. */
+/** Waits for a server that listens; what a server refuses, the operator must fix. */
 async function connectPatiently(options: LinkOptions): Promise<NatsConnection> {
   for (let tries = 0; ; tries++) {
     try {
@@ -238,7 +240,7 @@ async function connectPatiently(options: LinkOptions): Promise<NatsConnection> {
   }
 }
 
-/** @throws PayloadTooLarge; Error when it was stopped meanwhile */
+/** @throws PayloadTooLarge; Error if it was stopped meanwhile */
 async function connectOnce(options: LinkOptions): Promise<NatsConnection> {
   const nats = await connect(connectionOptions(options));
   const problem = options.stopped.aborted ? new Error('stopped') : payloadProblem(nats, options);
@@ -247,7 +249,7 @@ async function connectOnce(options: LinkOptions): Promise<NatsConnection> {
   throw problem;
 }
 
-/** Codes of a network, or of names, that may be there in a moment. */
+/** Error codes of a network or a name service that may soon be available. */
 const AWAY_CODES = new Set([
   'ENOTFOUND',
   'EAI_AGAIN',

@@ -1,6 +1,6 @@
 /**
- * Lookups of followed devices: every node is asked, and the host hears when all have answered, after a second at the
- * latest. Cluster thread only.
+ * Lookups of followed devices: asks every node, and tells the host when all have answered, after at most a second.
+ * Cluster thread only.
  */
 import type { Clock } from '../clock.ts';
 import type { LinkCounts } from './figures.ts';
@@ -21,14 +21,14 @@ export interface LookupsDeps {
 
 export class Lookups {
   readonly #deps: LookupsDeps;
-  /** Those that wait for a time. */
+  /** Follows that wait for a time. */
   readonly #timed = new Set<Follow>();
 
   constructor(deps: LookupsDeps) {
     this.#deps = deps;
   }
 
-  /** Asks everybody now. */
+  /** Asks every node now. */
   start(follow: Follow): void {
     follow.askAtMs = 0;
     if (follow.current !== undefined) return;
@@ -37,7 +37,7 @@ export class Lookups {
     if (follow.waiting === 0) this.settle(follow, false);
   }
 
-  /** Asks everybody in a moment: whoever is to have it may not know yet. */
+  /** Asks every node after a moment: the new home may not know yet. */
   startLater(follow: Follow): void {
     this.#startAt(follow, ASK_AFTER_MS);
   }
@@ -52,26 +52,26 @@ export class Lookups {
     this.#deps.ask(peer, follow);
   }
 
-  /** A node has answered, or will not. */
+  /** A node has answered, or will not answer. */
   answered(follow: Follow): void {
     follow.waiting -= 1;
     if (follow.waiting === 0 && follow.current === undefined) this.settle(follow, false);
   }
 
-  /** From now on the host waits to hear whether it was found. */
+  /** From now on the host waits for the result. */
   hostWaits(follow: Follow): void {
     follow.askedUntilMs = this.#deps.clock.now() + WAIT_MS;
     this.#timed.add(follow);
   }
 
-  /** The host need not wait for it any longer. */
+  /** Tells the host the result. */
   settle(follow: Follow, found: boolean): void {
     if (follow.askedUntilMs === 0) return;
     follow.askedUntilMs = 0;
     this.#deps.host.settled(follow.id, found);
   }
 
-  /** It is not wanted any more: an answer that is on its way settles nothing. */
+  /** The device is no longer wanted: late answers have no effect. */
   drop(follow: Follow): void {
     follow.askedUntilMs = 0;
     this.#timed.delete(follow);
@@ -92,7 +92,7 @@ export class Lookups {
   }
 }
 
-/** 0 to 1, evenly over many. */
+/** A value from 0 to 1, evenly distributed over many devices. */
 function spreadOf(ref: number): number {
   return (Math.imul(ref, 0x9e3779b1) >>> 0) / 2 ** 32;
 }

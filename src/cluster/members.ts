@@ -1,9 +1,9 @@
 /**
- * Who is in the cluster, by their beats, and whether this node may still speak for itself. Pure rules on the monotonic
- * clock; nothing here depends on anybody's wall clock. Cluster thread only.
+ * Knows which nodes are in the cluster, by their beats, and whether this node may still act. Pure rules on the
+ * monotonic clock; no wall clock matters. Cluster thread only.
  *
- * A node hears its own beats come back from NATS. The last one that did tells until when the others have heard it for
- * certain; while none comes back, this node is the one that is cut off, and it calls nobody lost.
+ * NATS returns a node's own beats. The last one that returned shows until when the others have certainly heard this
+ * node. While none returns, this node itself is cut off, and it calls no other node lost.
  */
 import type { Clock } from '../clock.ts';
 import { STALL_MS } from '../limits.ts';
@@ -17,7 +17,7 @@ export interface Member {
   readonly beat: Beat;
   /** Monotonic ms. */
   readonly heardAtMs: number;
-  /** Between this node and it, ms; undefined before the first measurement. */
+  /** Round trip to the node, ms; undefined before the first measurement. */
   rttMs: number | undefined;
 }
 
@@ -34,29 +34,29 @@ export interface MembersOptions {
   /** Every beat but the first. */
   readonly beaten: (member: Member) => void;
   readonly gone: (member: Member, why: Gone) => void;
-  /** Another process beats under this node's id. */
+  /** Another process sends beats with this node's id. */
   readonly duplicate: (beat: Beat) => void;
 }
 
-/** A node judges others while it has heard its own beat of so many beats ago. */
+/** A node judges others as long as it has heard its own beat within this many beat intervals. */
 const HEARS_BEATS = 2.5;
-/** Own beats whose time of sending is remembered. */
+/** Own beats whose sending times are remembered. */
 const SENT_MAX = 64;
-/** Boots that are over and must not come back with a late beat. */
+/** Boots that have ended and must not come back with a late beat. */
 const RETIRED_MAX = 1024;
 
 export class Members {
   readonly beatEveryMs: number;
   readonly #options: MembersOptions;
   readonly #members = new Map<string, Member>();
-  /** When each node that did not say goodbye was last heard, those that are lost included. */
+  /** When each node that did not say goodbye was last heard, including lost ones. */
   readonly #seen = new Map<string, number>();
   readonly #retired = new Set<number>();
   readonly #sentAtMs = new Map<number, number>();
   #beats = 0;
-  /** When the newest beat that came back was sent. */
+  /** When the newest returned beat was sent. */
   #echoSentAtMs = Number.NEGATIVE_INFINITY;
-  /** Nobody is lost by what was not heard before this. */
+  /** Silence before this time does not count against any node. */
   #judgesFromMs = Number.POSITIVE_INFINITY;
   #tickedAtMs: number;
   /** From sending to hearing a beat of its own, ms. */
@@ -68,7 +68,7 @@ export class Members {
     this.#tickedAtMs = options.clock.now();
   }
 
-  /** Those that are alive, this node not included. */
+  /** Nodes that are alive, not including this one. */
   get all(): Iterable<Member> {
     return this.#members.values();
   }
@@ -81,7 +81,7 @@ export class Members {
     return this.#members.get(node);
   }
 
-  /** Takes note that a beat is sent now. @returns its number */
+  /** Records that a beat is sent now. @returns its number */
   beating(): number {
     const number = ++this.#beats;
     this.#sentAtMs.set(number, this.#options.clock.now());
@@ -89,7 +89,7 @@ export class Members {
     return number;
   }
 
-  /** Whether the others have surely not called this node lost: a beat that was sent within the time-out came back. */
+  /** Whether no other node can have called this one lost: a beat sent within the time-out has come back. */
   isFresh(): boolean {
     return this.#options.clock.now() - this.#echoSentAtMs <= this.#options.timeoutMs;
   }
@@ -101,7 +101,7 @@ export class Members {
     else if (!this.#retired.has(beat.boot)) this.#hearOther(beat);
   }
 
-  /** Calls those lost that were not heard for the time-out. */
+  /** Calls nodes lost that were not heard for the time-out. */
   tick(): void {
     const { clock, timeoutMs, gone } = this.#options;
     const now = clock.now();
@@ -141,7 +141,8 @@ export class Members {
     const before = this.#members.get(beat.node);
     if (before === undefined && (beat.bye || this.#members.size >= NODES_MAX)) return;
     if (before !== undefined && before.boot !== beat.boot) {
-      // While it joins it may still find out that its id is in use: it counts when the old boot is silent, or it goes on.
+      // While it joins it may still find out that its id is in use: it counts when the old boot is silent, or it goes
+      // on.
       const isSilent = now - before.heardAtMs > 2 * this.beatEveryMs;
       if (beat.phase === Phase.joining && !isSilent) return;
       this.#retire(before.boot);

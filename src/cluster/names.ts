@@ -1,11 +1,11 @@
 /**
- * Names of the cluster: its subjects, its bucket, and ids inside of them. Ids may hold dots, which separate tokens of a
- * NATS subject, so they travel as base64url. Pure; any thread.
+ * Names of the cluster: its subjects, its bucket, and ids within them. Ids may contain dots, which separate tokens of a
+ * NATS subject, so they are encoded as base64url. Pure; any thread.
  */
 import { CLUSTER_NAME_ACCEPTED, isClusterName, isId } from '../wire/id.ts';
 
 export interface ClusterNames {
-  /** Where every node hears every node's beats. */
+  /** The subject for all nodes' beats. */
   readonly beats: string;
   readonly bucket: string;
   /** The mailbox of a node. */
@@ -22,12 +22,12 @@ export function clusterNames(cluster: string): ClusterNames {
   };
 }
 
-/** An id as it may stand in a subject or key of NATS. */
+/** Encodes an id for a subject or key of NATS. */
 export function encodeName(id: string): string {
   return Buffer.from(id).toString('base64url');
 }
 
-/** @returns the id, undefined when the text is not base64url of an id in its only spelling */
+/** @returns the id, undefined if the text is not the canonical base64url of an id */
 export function decodeName(text: string): string | undefined {
   const id = Buffer.from(text, 'base64url').toString('latin1');
   return isId(id) && encodeName(id) === text ? id : undefined;

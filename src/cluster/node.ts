@@ -1,8 +1,9 @@
 /**
- * A node of the cluster without its sockets: messages and time go in, messages and what the host must hear come out.
- * `link.ts` puts it on NATS; tests and the model put many of them into one process. Cluster thread only.
+ * A node of the cluster without its sockets: messages and time go in; messages, and calls to the host, come out.
+ * `link.ts` connects it to NATS; tests and the model put many of them into one process. Cluster thread only.
  *
- * `joining` and `fenced` say nothing to anybody; `claiming` exchanges claims; `in` does all.
+ * In the phases `joining` and `fenced` it tells nobody anything; in `claiming` it exchanges claims; in `in` it does
+ * everything.
  */
 import { Asks } from './asks.ts';
 import { BeatSender } from './beat-sender.ts';
@@ -136,7 +137,7 @@ export class ClusterNode {
 
   // From the shell.
 
-  /** NATS is there, again or for the first time. */
+  /** NATS was connected, for the first time or again. */
   connected(): void {
     this.#beats.beat();
     for (const peer of this.#peers.all) peer.session.reconnected();
@@ -192,7 +193,7 @@ export class ClusterNode {
     }
   }
 
-  /** Looks at every time-out; every 25 ms or so. */
+  /** Checks every time-out; every 25 ms or so. */
   tick(): void {
     this.#phases.mayAct();
     this.#beats.tick();
@@ -206,7 +207,7 @@ export class ClusterNode {
     this.#phases.proceed();
   }
 
-  /** Says goodbye, so that nobody waits for the time-out. */
+  /** Says goodbye, so that no node waits for the time-out. */
   stop(): void {
     this.flush();
     this.#beats.beat(true);
@@ -214,7 +215,7 @@ export class ClusterNode {
   }
 
   // From the host, beside what it tells `homes`, `follows` and `followers`.
-  /** Follow devices that match in future, and be told of those there are; '' matches all. */
+  /** Follows devices that match in future, and reports those that exist; '' matches all. */
   filter(prefix: string): void {
     this.#filters.add(prefix, this.#peers.ready());
   }
@@ -223,7 +224,7 @@ export class ClusterNode {
     this.#filters.remove(prefix);
   }
 
-  /** The node that is a device's home, this one included; undefined when nobody says so within a second. */
+  /** The node that is a device's home, possibly this one; undefined if no node says so within a second. */
   locate(id: string): Promise<string | undefined> {
     if (this.homes.get(HomeKind.device, id) !== undefined) return Promise.resolve(this.#options.node);
     const current = this.follows.get(id)?.current;
@@ -251,7 +252,7 @@ export class ClusterNode {
     return this.#calls.call(this.#peers.get(node), name, body);
   }
 
-  /** Waits until every node obeys the revision. @returns those that did not say so within five seconds */
+  /** Waits until every node obeys the revision. @returns nodes that did not confirm within five seconds */
   confirm(revision: number, bucket: string): Promise<string[]> {
     return this.confirms.wait(revision, bucket, this.members.recent(), this.#peers.all);
   }
@@ -329,7 +330,7 @@ export class ClusterNode {
     this.#options.host.peerLeft(peer.number);
   }
 
-  /** The peer has said where it stands: what it lacks is sent. */
+  /** The peer has opened its session: sends it what it lacks. */
   #peerOpened(peer: Peer, answered: number, joining: boolean): void {
     // Of two nodes one may leave its claims unsent, if the other sends all: a node that has not been `in` has few.
     const { node } = this.#options;
@@ -350,7 +351,7 @@ export class ClusterNode {
     this.#filters.peerReady(peer);
   }
 
-  /** What is sent as there is room. */
+  /** Sends what waits for room. */
   #pump(peer: Peer): void {
     if (!peer.isOpen) return;
     this.homes.claims.pump(peer);

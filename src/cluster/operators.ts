@@ -1,6 +1,6 @@
 /**
- * What operators set, in a JetStream key-value bucket that every node obeys: reading it to its end, following it,
- * writing to it, and filling it when it is new or was lost. Cluster thread only. How it is kept right: docs/cluster.md.
+ * What operators set, in a JetStream key-value bucket that every node obeys: reads the whole bucket, follows it, writes
+ * to it, and fills it if it is new or was lost. Cluster thread only. The protocol: docs/cluster.md.
  */
 import { jetstream } from '@nats-io/jetstream';
 import { type KV, type KvEntry, Kvm, type KvWatchEntry } from '@nats-io/kv';
@@ -28,18 +28,18 @@ export interface OperatorsDeps {
   readonly replicas: number;
   readonly node: string;
   readonly figures: LinkCounts;
-  /** What this node knew before: fills a bucket that nobody else can fill. */
+  /** What this node knew before: fills a bucket that no other node can fill. */
   readonly snapshot: readonly OperatorChange[];
   readonly isConnected: () => boolean;
   /** Tells the host; answered with `applied`. */
   readonly apply: (changes: readonly OperatorChange[], revision: number) => void;
   /** The host obeys everything up to the revision. */
   readonly obeys: (revision: number, marker: string) => void;
-  /** Waits until every node obeys. @returns those that did not say so */
+  /** Waits until every node obeys. @returns nodes that did not confirm */
   readonly confirm: (revision: number, marker: string) => Promise<string[]>;
   /** When this node may fill the bucket, compared with the others. */
   readonly seedPlan: () => SeedPlan;
-  /** The bucket cannot be read; it is tried again. Not told of every try. */
+  /** The bucket cannot be read; reading is retried. Not called for every try. */
   readonly failed: (error: Error) => void;
 }
 
@@ -49,29 +49,29 @@ export type ChangeResult =
   | { readonly ok: false; readonly message: string };
 
 const RETRY_MS = 300;
-/** Of readings that fail, one is told in this time, ms. */
+/** Failed readings are reported at most once in this time, ms. */
 const FAILURES_EVERY_MS = 10_000;
 /** Entries written at once. */
 const WRITES_MAX = 64;
 
 export class Operators {
   readonly #deps: OperatorsDeps;
-  /** What the bucket holds, by key, as far as the host was told. */
+  /** The contents of the bucket that the host was told, by key. */
   readonly #known = new Map<string, OperatorChange>();
   #kv: KV | undefined;
   #marker = '';
   #obeyedRevision = 0;
   #stopWatching: () => void = () => {};
-  /** A reading is to begin, and who waits for it. */
+  /** Whether a reading should begin, and who waits for it. */
   #isWanted = false;
   #waiting: (() => void)[] = [];
-  /** Settles once nothing is to be read any more; undefined: nothing is. */
+  /** Settles once all reading is done; undefined: nothing is being read. */
   #reading: Promise<void> | undefined;
   #failedAtMs = Number.NEGATIVE_INFINITY;
   #isClosed = false;
   #awaited: { revision: number; resolve: () => void }[] = [];
   #applying = Promise.resolve();
-  /** Changes of this node that its own host does not obey yet. */
+  /** This node's own changes that its host does not obey yet. */
   #own: { readonly revision: number; readonly resolve: () => void }[] = [];
 
   constructor(deps: OperatorsDeps) {
@@ -83,12 +83,12 @@ export class Operators {
     return this.#marker !== '';
   }
 
-  /** All that the bucket holds, as far as the host was told. */
+  /** Everything in the bucket that the host was told. */
   get known(): readonly OperatorChange[] {
     return [...this.#known.values()];
   }
 
-  /** What it holds for a pair, or for all pairs of a device or a subscriber. */
+  /** The entries for a pair, or for all pairs of a device or a subscriber. */
   pairs({ device, subscriber }: { readonly device?: string; readonly subscriber?: string }): SetPair[] {
     const isPair = device !== undefined && subscriber !== undefined;
     const key = isPair ? entryKey({ kind: 'pair', device, subscriber, access: undefined }) : undefined;
@@ -103,7 +103,7 @@ export class Operators {
     return pairs;
   }
 
-  /** Reads the bucket from now on to its end, obeys it, and calls back; tries again until it can. */
+  /** Reads the whole bucket as it is from now on, applies it, and calls back; retries until that succeeds. */
   read(done?: () => void): void {
     if (this.#isClosed) return;
     this.#isWanted = true;
@@ -119,9 +119,8 @@ export class Operators {
   }
 
   /**
-   * Writes changes, and waits until every node obeys them.
-   * @param changes none: what this node obeys is to be confirmed by all
-   * @returns `ok` false when NATS is away: the change may have been written or not
+   * Writes changes, and waits until every node obeys them. @param changes if empty, all nodes confirm what this node
+   * obeys @returns `ok` false if NATS is away: the change may or may not have been written
    */
   async change(changes: readonly OperatorChange[]): Promise<ChangeResult> {
     if (!this.#deps.isConnected() || !this.hasObeyed)
@@ -144,7 +143,7 @@ export class Operators {
     }
   }
 
-  /** @returns whether this node obeys the revision within the time that others have */
+  /** @returns whether this node obeys the revision within the time allowed for others */
   async #obeysItself(revision: number): Promise<boolean> {
     if (this.#obeyedRevision >= revision) return true;
     const obeyed = new Promise<void>((resolve) => this.#own.push({ revision, resolve }));
@@ -171,7 +170,7 @@ export class Operators {
     return revision;
   }
 
-  /** @returns its revision; `kv.delete` would not tell it */
+  /** @returns its revision, which `kv.delete` would not return */
   async #writeEntry(kv: KV, change: OperatorChange): Promise<number> {
     const [key, value] = [entryKey(change), entryValue(change)];
     if (value !== undefined) return kv.put(key, value);
@@ -207,7 +206,7 @@ export class Operators {
     }
   }
 
-  /** It may be tried for hours, some times a second. */
+  /** Limits reports: reading may be retried for hours, several times a second. */
   #tellFailure(error: Error): void {
     const now = performance.now();
     if (now - this.#failedAtMs < FAILURES_EVERY_MS) return;
@@ -235,7 +234,7 @@ export class Operators {
     await this.#follow(kv, marker);
   }
 
-  /** Watches the bucket from the start: what it holds replaces what was known, then every change is obeyed. */
+  /** Watches the bucket from the start: its contents replace what was known, then every change is applied. */
   async #follow(kv: KV, marker: string): Promise<void> {
     this.#stopWatching();
     const { last_seq: lastRevision } = (await kv.status()).streamInfo.state;
@@ -299,7 +298,7 @@ export class Operators {
     else this.#obey(change === undefined ? [] : [change], entry.revision, this.#marker);
   }
 
-  /** Has the host obey, one after the other. */
+  /** Makes the host apply the changes, one list after the other. */
   #obey(changes: readonly OperatorChange[], revision: number, marker: string): void {
     for (const change of changes) {
       if (entryValue(change) === undefined) this.#known.delete(entryKey(change));

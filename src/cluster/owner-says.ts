@@ -1,4 +1,4 @@
-/** What the owner tells the cluster link, record by record, as calls of the node. Cluster thread only. */
+/** Translates the owner's records to the cluster link into calls of the node. Cluster thread only. */
 import type { HistoryReader } from '../history/reader.ts';
 import { Step } from '../history/replay.ts';
 import type { RecordViews } from '../memory/ring.ts';
@@ -13,7 +13,7 @@ export interface OwnerSaysDeps {
   readonly node: ClusterNode;
   readonly reader: HistoryReader;
   readonly applied: (revision: number) => void;
-  /** A part of what is handed over has come. */
+  /** A part of a hand-over has arrived. */
   readonly partTaken: () => void;
   readonly askPast: (request: number, id: string, query: HistoryQuery) => void;
 }
@@ -21,7 +21,7 @@ export interface OwnerSaysDeps {
 /** Takes a record that lies at the offset. */
 export type TakeRecord = (views: RecordViews, offset: number) => void;
 
-/** @returns by kind of record: what takes it */
+/** @returns the handlers, by kind of record */
 export function ownerSays(deps: OwnerSaysDeps): Readonly<Record<number, TakeRecord>> {
   return { ...ofHomes(deps), ...ofFollows(deps) };
 }
@@ -108,7 +108,7 @@ function ofFollows({ node, reader, askPast }: OwnerSaysDeps): Readonly<Record<nu
   };
 }
 
-/** A node follows a device: what it lacks is replayed from the history log. */
+/** A node follows a device: replays what it lacks from the history log. */
 function followed(
   { followers }: ClusterNode,
   reader: HistoryReader,

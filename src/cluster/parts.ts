@@ -1,6 +1,6 @@
 /**
- * What is handed over of an id, in parts that fit any batch. The bytes are the host's own; they are joined again and
- * given to the other host as they were. Pure.
+ * The hand-over of an id, in parts that fit into any batch. The bytes are the host's own; they are joined again and
+ * given to the other host unchanged. Pure.
  */
 
 import { type Home, homeKey } from './home.ts';
@@ -15,11 +15,11 @@ import type { Peer } from './peer.ts';
 import { type HomeKind, handOver, part } from './records.ts';
 import type { RecordSink } from './wire.ts';
 
-/** A first byte tells whether the host's part goes on in the next record. */
+/** The first byte says whether the host's part continues in the next record. */
 const LAST = 0;
 const MORE = 1;
 
-/** Hands an id over. @param leave nobody asked for it: the node drains */
+/** Hands an id over. @param leave nobody asked for it, because the node drains */
 export function writeHandOver(
   sink: RecordSink,
   { kind, id, number }: Pick<Home, 'kind' | 'id' | 'number'>,
@@ -44,7 +44,7 @@ function writeParts(sink: RecordSink, kind: HomeKind, id: string, parts: readonl
   }
 }
 
-/** Keeps a part until the hand-over is complete. @returns false when it is too much */
+/** Keeps a part until the hand-over is complete. @returns false if the hand-over is too large */
 export function addPart(peer: Peer, kind: HomeKind, id: string, bytes: Uint8Array): boolean {
   const taken = bytes.length + PIECE_BYTES;
   if (bytes.length === 0 || peer.partBytes + taken > HAND_OVER_BYTES_MAX) return false;
@@ -57,9 +57,8 @@ export function addPart(peer: Peer, kind: HomeKind, id: string, bytes: Uint8Arra
 }
 
 /**
- * What came for the id is forgotten here.
- * @param payloadBytesMax DAT_MAX_MESSAGE_BYTES
- * @returns the host's parts, without those that no host makes so large: its rings would not carry them
+ * Removes the parts that came for the id. @param payloadBytesMax DAT_MAX_MESSAGE_BYTES @returns the host's parts,
+ * without any that are larger than a host makes them, because its rings could not carry them
  */
 export function takeParts(peer: Peer, kind: HomeKind, id: string, payloadBytesMax: number): Uint8Array[] {
   const key = homeKey(kind, id);

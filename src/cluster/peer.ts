@@ -1,13 +1,13 @@
 /**
- * Another node, as this one deals with it: one boot, its session, and what either side still owes the other. Holds no
- * rules; `homes.ts`, `follows.ts` and the others keep here what they know per node. Cluster thread only.
+ * This node's state for another node: one boot, its session, and what each side still owes the other. Holds no rules;
+ * `homes.ts`, `follows.ts` and others keep their state per node here. Cluster thread only.
  */
 import type { RecordViews } from '../memory/ring.ts';
 import type { Follow } from './follow.ts';
 import type { Home } from './home.ts';
 import { LinkSession, type SessionDeps, type SessionOwner } from './session.ts';
 
-/** What the sessions of all peers report to. */
+/** The receiver of events from all peers' sessions. */
 export interface PeerEvents {
   send(peer: Peer, message: Uint8Array): void;
   wantFlush(peer: Peer): void;
@@ -16,7 +16,7 @@ export interface PeerEvents {
   received(peer: Peer, kind: number, views: RecordViews, offset: number, bytes: number): void;
 }
 
-/** Who asked where a device is: a follow, or an operator. */
+/** Who asked for the location of a device: a follow, or an operator. */
 export type Asker = Follow | Location;
 
 export interface Location {
@@ -40,11 +40,11 @@ export class Peer implements SessionOwner {
   number = 0;
   readonly session: LinkSession;
 
-  /** It was called lost and the bucket was not read since then: its session must not open. */
+  /** It was called lost, and the bucket has not been read since then: its session must not open. */
   gated = false;
   /** It is `in`: it answers lookups and follows. */
   isReady = false;
-  /** It has sent all claims that this node had not answered. */
+  /** It has sent all claims that this node had not answered before. */
   hasClaimed = false;
   /** Whether this node has told it `claimed` and `ready` in this session. */
   toldClaimed = false;
@@ -52,16 +52,16 @@ export class Peer implements SessionOwner {
   /** This node said in this session that it has not been `in` since it started. */
   toldJoining = false;
 
-  /** Up to which of its claims this node has answered, in this and earlier sessions; and whether it must be told. */
+  /** The last of its claims that this node has answered, in this and earlier sessions; and whether it must be told. */
   answeredStamp = 0;
   owesClaimsAnswer = false;
   /** Claims up to here were made before the session opened: they are not fresh for this peer. */
   openedAtStamp = 0;
-  /** Up to which of this node's claims it has answered. */
+  /** The last of this node's claims that it has answered. */
   claimsAnswered = 0;
   /** The newest claim that it was sent in this session. */
   lastClaimSent = 0;
-  /** Claims that it must still be sent, in the order of their stamps; undefined when it has them all. */
+  /** Claims that it must still be sent, in the order of their stamps; undefined if it has them all. */
   claimsToSend: Iterator<Home> | undefined;
   pendingClaims: PendingClaim[] = [];
   /** Parts of hand-overs that are not complete, by kind and id. */

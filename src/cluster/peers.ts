@@ -1,6 +1,6 @@
 /**
- * The other nodes that are alive, as peers: which may be asked, which answer, and which must wait because the bucket was
- * not read since they were lost. Cluster thread only.
+ * The other live nodes, as peers: which of them may be asked, which answer, and which must wait until the bucket has
+ * been read because they were lost. Cluster thread only.
  */
 import { Phase } from './beats.ts';
 import { keeperOf } from './home.ts';
@@ -18,7 +18,7 @@ export class Peers {
   readonly #byNode = new Map<string, Peer>();
   readonly #byBoot = new Map<number, Peer>();
   readonly #byNumber = new Map<number, Peer>();
-  /** By boot that was lost: up to which of its claims this node has answered. */
+  /** By lost boot: the last of its claims that this node has answered. */
   readonly #lost = new Map<number, number>();
   #numbers = 0;
   #turn = 0;
@@ -48,7 +48,7 @@ export class Peers {
     return this.#byNumber.get(number);
   }
 
-  /** @returns the peer; `gated` when it was lost before */
+  /** @returns the peer; `gated` if it was lost before */
   add(node: string, boot: number): Peer {
     const peer = new Peer(node, boot, this.#sessions, this.#events);
     this.#byNode.set(node, peer);
@@ -68,7 +68,7 @@ export class Peers {
     if (this.#lost.size > LOST_MAX) this.#lost.delete(this.#lost.keys().next().value!);
   }
 
-  /** A session opened: the host knows it by a number of its own. */
+  /** A session opened: gives it a number of its own for the host. */
   number(peer: Peer): void {
     this.#numbers += 1;
     peer.number = this.#numbers;
@@ -79,7 +79,7 @@ export class Peers {
     this.#byNumber.delete(peer.number);
   }
 
-  /** Whether the peer is to be asked what this node must know. */
+  /** Whether the peer must be asked about claims. */
   isAskable(peer: Peer): boolean {
     if (!this.#speaks || peer.gated) return false;
     const phase = this.#members.get(peer.node)?.beat.phase;
@@ -102,7 +102,7 @@ export class Peers {
     return this.phase === Phase.in && peer?.isReady && peer.isOpen ? peer : undefined;
   }
 
-  /** The node that a draining one leaves an id to, undefined when there is none. */
+  /** The node to which a draining node leaves an id, undefined if there is none. */
   keeperOf(id: string): Peer | undefined {
     const nodes = [...this.ready()].map(({ node }) => node);
     const keeper = keeperOf(

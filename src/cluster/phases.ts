@@ -1,6 +1,6 @@
 /**
- * What this node may do, by what it knows: `joining` until it has heard its own beats and read the bucket, `claiming` until
- * claims are exchanged, then `in`; `fenced` from when it may have been called lost. Cluster thread only.
+ * The phase of this node, which decides what it may do: `joining` until it has heard its own beats and read the bucket,
+ * `claiming` until claims are exchanged, then `in`; `fenced` once it may have been called lost. Cluster thread only.
  */
 import type { Clock } from '../clock.ts';
 import { Phase } from './beats.ts';
@@ -17,10 +17,10 @@ export interface PhasesDeps {
   readonly peers: Peers;
   /** DAT_CLUSTER_NODE_TIMEOUT_MS. */
   readonly timeoutMs: number;
-  /** Reads the bucket from now on to its end and obeys it, then calls back; tries until it can. */
+  /** Reads the whole bucket as it is from now on and applies it, then calls back; retries until that succeeds. */
   readonly readBucket: (done: () => void) => void;
   readonly entered: (phase: Phase) => void;
-  /** A session with the peer may open now. */
+  /** A session with the peer may now open. */
   readonly mayOpen: (peer: Peer) => void;
 }
 
@@ -32,7 +32,7 @@ export class Phases {
   #hasRead = false;
   /** When the first own beat came back. */
   #freshAtMs = Number.POSITIVE_INFINITY;
-  /** When another process was last heard under this node's id. */
+  /** When another process with this node's id was last heard. */
   #duplicateAtMs = Number.NEGATIVE_INFINITY;
 
   constructor(deps: PhasesDeps) {
@@ -45,7 +45,7 @@ export class Phases {
     return this.#wasIn;
   }
 
-  /** Whether anything may be said or taken now. A node that finds that it stood still fences itself here. */
+  /** Whether messages may be sent or processed now. A node that finds that it was frozen fences itself here. */
   mayAct(): boolean {
     const { peers, members, figures } = this.#deps;
     if (peers.phase !== Phase.claiming && peers.phase !== Phase.in) return false;
@@ -67,7 +67,7 @@ export class Phases {
     this.#duplicateAtMs = this.#deps.clock.now();
   }
 
-  /** Goes on to the next phase when all is there that it needs. */
+  /** Moves on to the next phase once its conditions are met. */
   proceed(): void {
     const { peers } = this.#deps;
     if (peers.phase === Phase.joining || peers.phase === Phase.fenced) this.#proceedToClaiming();
@@ -76,7 +76,7 @@ export class Phases {
     this.#enter(Phase.in);
   }
 
-  /** Reads the bucket for this node, and for those that were lost and must not be heard before. */
+  /** Reads the bucket for this node, and for lost nodes whose sessions must not open before that. */
   readBucket(): void {
     if (this.#isReading) return;
     this.#isReading = true;
@@ -105,7 +105,7 @@ export class Phases {
     else this.readBucket();
   }
 
-  /** Whether this node has the claims of every node that it can hear, and answers to its own. */
+  /** Whether this node has the claims of every node that it can hear, and the answers to its own. */
   #hasClaims(): boolean {
     const { clock, peers } = this.#deps;
     if (clock.now() - this.#sinceMs >= CLAIMING_MS) return true;

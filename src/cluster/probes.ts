@@ -1,6 +1,6 @@
 /**
- * Pings that decide between two connections of one id: the owner has the edge send one, and the peer's last_seen tells
- * whether it was answered. Cluster thread only.
+ * Pings that decide between two connections with one id: the owner makes the edge send one, and the peer's last_seen
+ * shows whether it was answered. Cluster thread only.
  */
 import type { Clock } from '../clock.ts';
 import type { PresenceReader } from '../presence/table.ts';
@@ -12,7 +12,7 @@ export interface ProbesDeps {
   readonly presence: Pick<PresenceReader, 'findDevice' | 'findSubscriber' | 'devices' | 'subscribers'>;
   /** Has a ping sent. */
   readonly send: (kind: HomeKind, id: string) => void;
-  /** The connection is alive. Whoever does not answer is told of nowhere: `Contests` has a time-out of its own. */
+  /** The connection is alive. Missing answers are not reported: `Contests` has a time-out of its own. */
   readonly answered: (kind: HomeKind, id: string) => void;
 }
 
@@ -22,7 +22,10 @@ interface Probe {
   readonly atMs: number;
 }
 
-/** From noting the time to sending a ping, ms: times are whole ms, and an answer must not come within the same one. */
+/**
+ * Delay between noting the time and sending a ping, ms: times are whole ms, and an answer must not come within the same
+ * one.
+ */
 const SEND_DELAY_MS = 2;
 
 export class Probes {
@@ -33,7 +36,7 @@ export class Probes {
     this.#deps = deps;
   }
 
-  /** A gateway is not pinged: that it is connected has to do. */
+  /** A gateway is not pinged: being connected is enough. */
   ping(kind: HomeKind, id: string): void {
     const { clock, send, answered } = this.#deps;
     if (kind === HomeKind.gateway) {
@@ -44,7 +47,7 @@ export class Probes {
     setTimeout(() => send(kind, id), SEND_DELAY_MS);
   }
 
-  /** Looks who has answered; every 50 ms or so. */
+  /** Checks for answers; every 50 ms or so. */
   tick(): void {
     const now = this.#deps.clock.now();
     this.#probes = this.#probes.filter((probe) => {
@@ -54,7 +57,7 @@ export class Probes {
     });
   }
 
-  /** Nobody waits for answers any more. */
+  /** Forgets all pings. */
   reset(): void {
     this.#probes = [];
   }

@@ -1,4 +1,4 @@
-/** The newest of many: what is remembered for a while and may be forgotten. */
+/** A bounded map that keeps the newest entries and forgets the oldest. */
 import { RECENT_MAX } from './limits.ts';
 
 export class Recent<Value> {

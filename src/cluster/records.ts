@@ -12,7 +12,7 @@ export function isHomeKind(value: number): value is HomeKind {
   return value === HomeKind.device || value === HomeKind.subscriber || value === HomeKind.gateway;
 }
 
-/** How much a node wants of a device, by the subscriptions that it has of it. */
+/** What a node needs from a device, by its subscriptions to the device. */
 export const Level = { idle: 0, waiting: 1, active: 2 } as const;
 export type Level = (typeof Level)[keyof typeof Level];
 
@@ -22,14 +22,14 @@ export const Unfollow = { notHere: 1, gone: 2, terminated: 4 } as const;
 /** An event record as the hub's rings carry it; its device field holds the handle of the follow. */
 export const EVENT = 1;
 /**
- * The same of the past, for one who asked: its session field holds the request, and its `received` the seq from which on
- * nothing is missing before it.
+ * A kept event, for a request: its session field holds the request, and its `received` the seq from which nothing is
+ * missing before it.
  */
 export const PAST = 2;
 
-/** The first record of a session. `answered`: up to which claim the sender has answered the receiver's boot. */
+/** The first record of a session. `answered`: the last claim of the receiver's boot that the sender has answered. */
 export const opened = recordType(3, { answered: 'count', joining: 'flag' });
-/** All claims that the receiver had not answered are sent. */
+/** All claims that the receiver had not answered have been sent. */
 export const claimed = recordType(4, {});
 /** The sender is `in`: it answers lookups and follows. */
 export const ready = recordType(5, {});
@@ -54,9 +54,9 @@ export const contest = recordType(14, { number: 'count', kind: 'u8', alive: 'fla
 
 export const ask = recordType(15, { id: 'id' });
 export const here = recordType(16, { number: 'count', connected: 'flag', id: 'id' });
-/** Of this session's questions, this many are answered. */
+/** How many of this session's questions are answered. */
 export const asksAnswered = recordType(17, { count: 'count' });
-/** `request` comes back in the answer: only that to the newest counts. */
+/** `request` is repeated in the answer: only the answer to the newest counts. */
 export const follow = recordType(18, {
   known: 'count',
   seq: 'count',
@@ -83,7 +83,7 @@ export const followed = recordType(20, {
   epoch: 'text',
   status: 'text',
 });
-/** All up to `seq` was sent, or is lost. */
+/** Everything up to `seq` was sent, or is lost. */
 export const seq = recordType(21, { seq: 'count', handle: 'u32' });
 export const moved = recordType(22, { seq: 'count', number: 'count', handle: 'u32', to: 'id' });
 /** `request` 0: not an answer, the follow has ended. */
@@ -108,6 +108,6 @@ export const historyEnd = recordType(27, { request: 'u32', found: 'flag', more: 
 export const confirm = recordType(28, { revision: 'count', request: 'u32', bucket: 'text' });
 export const confirmed = recordType(29, { request: 'u32' });
 export const call = recordType(30, { request: 'u32', more: 'flag', name: 'text', body: 'bytes' });
-/** An operator has ended the id: what had a claim up to this number is over. Told as a session opens. */
+/** An operator has ended the id: claims up to this number have ended. Sent when a session opens. */
 export const ended = recordType(32, { number: 'count', kind: 'u8', id: 'id' });
 export const reply = recordType(31, { request: 'u32', status: 'u32', more: 'flag', body: 'bytes' });

@@ -1,8 +1,8 @@
-/** Numbers of requests on the wire: u32, from 1, another one for as long as any request may wait. */
+/** Numbers of requests on the wire: u32, from 1, not repeated as long as any request may wait. */
 
 const LAST = 0xffffffff;
 
-/** @returns gives the next number, from 1 on; 0 names no request */
+/** @returns a function that gives the next number, from 1; 0 is not a request */
 export function requestNumbers(): () => number {
   let last = 0;
   return () => {

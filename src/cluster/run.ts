@@ -1,4 +1,4 @@
-/** The cluster link as a thread of the hub: the node on NATS, the owner's rings, and what main asks. */
+/** The cluster link as a thread of the hub: the node on NATS, the owner's rings, and main's questions. */
 import type { MessagePort } from 'node:worker_threads';
 import { systemClock } from '../clock.ts';
 import { startEdgeTimers } from '../edge/edge-timers.ts';
@@ -18,7 +18,7 @@ import type { CallAnswer, OperatorChange } from './host.ts';
 import { HubHost } from './hub-host.ts';
 import { ClusterLink, type LinkOptions } from './link.ts';
 
-/** What the thread is given. */
+/** Options of the thread. */
 export interface ClusterTask {
   readonly memory: HubMemory;
   /** Number of the link among the edges. */
@@ -39,9 +39,9 @@ export interface ClusterTask {
   readonly startedAtMs: number;
   /** What operators have set, as the hub knew it when the thread started. */
   readonly snapshot: readonly OperatorChange[];
-  /** The hub was in the cluster before this thread. */
+  /** Whether the hub was in the cluster before this thread. */
   readonly wasIn: boolean;
-  /** What the hub had counted before this thread, as far as main knows. */
+  /** The hub's counts from before this thread, as far as main knows them. */
   readonly counts: LinkCounts;
   /** Commands from main. */
   readonly port: MessagePort;
@@ -51,7 +51,7 @@ export interface ClusterTask {
 
 const PROBE_MS = 50;
 
-/** Runs until main says stop. In the thread of the cluster link. */
+/** Runs until main stops it, on the thread of the cluster link. */
 export async function runClusterThread(task: ClusterTask): Promise<void> {
   const { port } = task;
   const say = (message: FromLinkCommand): void => port.postMessage(message);
@@ -111,7 +111,7 @@ export async function runClusterThread(task: ClusterTask): Promise<void> {
   port.close();
 }
 
-/** Where the link is, as long as it is open. */
+/** The link, while it is open. */
 interface Place {
   link: ClusterLink | undefined;
 }
@@ -125,9 +125,8 @@ interface Parts {
 }
 
 /**
- * Opens a link, and another whenever the owner is another, which knows nothing of what the one before was told.
- * @param over ends it
- * @throws what the first `open` throws
+ * Opens a link, and a new one whenever the owner is replaced, because the new owner does not know what the previous one
+ * was told. @param over ends it @throws what the first `open` throws
  */
 async function keepOpen(task: ClusterTask, parts: Parts, over: Promise<void>): Promise<void> {
   const { host, say, poller, place, stopped } = parts;
@@ -150,7 +149,7 @@ async function keepOpen(task: ClusterTask, parts: Parts, over: Promise<void>): P
   }
 }
 
-/** @throws PayloadTooLarge; and what NATS says when the credentials are wrong */
+/** @throws PayloadTooLarge; and NATS' error if the credentials are wrong */
 function open(
   { settings, node, version, counts: figures }: ClusterTask,
   host: HubHost,
@@ -208,7 +207,7 @@ function createPoller({ memory, edge }: ClusterTask, host: HubHost): Poller {
   });
 }
 
-/** Routes of this hub that other nodes ask for; main runs them. Not those that it asks for itself: `Calls`. */
+/** Routes of this hub that other nodes call; main runs them. `Calls` has the calls that this node makes. */
 class MainRoutes {
   readonly #say: (message: FromLinkCommand) => void;
   readonly #waiting = new Map<number, (answer: CallAnswer) => void>();

@@ -1,6 +1,7 @@
 /**
- * Fills a bucket that has no marker: it is new, or was lost. One node does it, the one that knows most: a live node that
- * has obeyed the bucket before, the highest revision first; if there is none, one with a snapshot. Cluster thread only.
+ * Fills a bucket that has no marker, because it is new or was lost. One node does it, the one that knows most: a live
+ * node that has obeyed the bucket before, the highest revision first; if there is none, one with a snapshot. Cluster
+ * thread only.
  */
 import { randomUUID } from 'node:crypto';
 import type { KV } from '@nats-io/kv';
@@ -10,15 +11,15 @@ import { after } from './time-limits.ts';
 
 /** When this node may begin. */
 export interface SeedPlan {
-  /** Live nodes that know more, or as much with a lower id. */
+  /** The number of live nodes that know more, or know as much and have a lower id. */
   readonly betterNodes: number;
-  /** What it knows came from a bucket; false: from a snapshot, or nothing. */
+  /** Whether its knowledge came from a bucket; false: from a snapshot, or it knows nothing. */
   readonly hasObeyed: boolean;
   /** Whether another live node has obeyed a bucket. */
   readonly othersHaveObeyed: boolean;
 }
 
-/** A node that knows less waits this long for each that knows more, and for any that has obeyed a bucket. */
+/** A node that knows less waits this long for each node that knows more, and for any that has obeyed a bucket. */
 const TURN_MS = 500;
 const OTHERS_MS = 5_000;
 const LOOK_EVERY_MS = 200;
@@ -27,7 +28,7 @@ export interface SeedOptions {
   readonly kv: KV;
   readonly node: string;
   readonly plan: () => SeedPlan;
-  /** Age of a `seeding` entry after which its node is thought to have died. */
+  /** Age of a `seeding` entry after which its node is considered dead. */
   readonly staleMs: number;
   readonly readMarker: () => Promise<string | undefined>;
   readonly changes: () => readonly OperatorChange[];
@@ -68,7 +69,7 @@ async function waitForMarker(
   }
 }
 
-/** Takes `seeding`, which only one node can; from a node that does not finish, after a while. */
+/** Takes `seeding`, which only one node can hold; after a while, it is taken from a node that does not finish. */
 async function takeTurn({ kv, node, staleMs, readMarker }: SeedOptions): Promise<boolean> {
   const value = JSON.stringify({ node });
   const taken = async (write: Promise<number>): Promise<boolean> => {

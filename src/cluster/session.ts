@@ -1,9 +1,9 @@
 /**
  * A reliable, ordered stream of records in each direction between two boots, over messages that may be lost, repeated,
- * reordered or late. Pure: time and sending are given. Cluster thread only.
+ * reordered or late. Pure: time and sending come from outside. Cluster thread only.
  *
- * Both numbers of a pair of sessions are in every message. A side that gets a newer number of the other than that of
- * the present pair ends its own session too, so neither goes on with half of a state.
+ * Every message contains both session numbers. A side that sees a newer number from the other side than that of the
+ * current pair ends its own session too, so neither continues with half of a state.
  */
 import type { Clock } from '../clock.ts';
 import type { RecordViews } from '../memory/ring.ts';
@@ -35,7 +35,7 @@ import {
   writeHead,
 } from './wire.ts';
 
-/** What the sessions of a node share. */
+/** Dependencies that all sessions of a node share. */
 export interface SessionDeps {
   readonly clock: Clock;
   readonly figures: LinkCounts;
@@ -45,14 +45,14 @@ export interface SessionDeps {
   readonly nextNumber: () => number;
 }
 
-/** Whose session it is. */
+/** The owner of a session. */
 export interface SessionOwner {
-  /** Hands a message to NATS; it may get lost. Its bytes do not change afterwards. */
+  /** Passes a message to NATS; it may get lost. Its bytes do not change afterwards. */
   send(message: Uint8Array): void;
   /** Something waits to be flushed; called once until `flush`. */
   wantFlush(): void;
   opened(): void;
-  /** The session is over, whoever ended it; called once for each `opened`. */
+  /** The session has ended, whichever side ended it; called once for each `opened`. */
   ended(): void;
   received(kind: number, views: RecordViews, offset: number, bytes: number): void;
 }
@@ -64,10 +64,10 @@ interface Sent {
   sentAtMs: number;
 }
 
-/** Where heads of messages without records are put together. */
+/** Buffer for heads of messages without records. */
 const bareViews = viewsOf(HEAD_BYTES);
 
-/** Small messages come from Node's pool: memory of their own would cost more than all else about them. */
+/** Small messages come from Node's pool: separate memory would cost more than everything else about them. */
 function copyOf(bytes: Uint8Array): Uint8Array {
   const copy = Buffer.allocUnsafe(bytes.length);
   copy.set(bytes);
@@ -92,7 +92,7 @@ export class LinkSession implements RecordSink {
   #helloAtMs = 0;
   #resentAtMs = 0;
   #askedAgainAtMs = 0;
-  /** When the first batch came that was not acknowledged, 0 none; and what came since then. */
+  /** When the first unacknowledged batch came, 0 none; and the bytes that have come since then. */
   #ackDueMs = 0;
   #ackDueBytes = 0;
   #wantsFlush = false;
@@ -111,19 +111,19 @@ export class LinkSession implements RecordSink {
     return this.#unackedBytes + this.#used - HEAD_BYTES;
   }
 
-  /** Whether more than events may be sent now without getting in their way. */
+  /** Whether records other than events may be sent now without delaying events. */
   get hasRoom(): boolean {
     return this.waitingBytes < ROOM_BYTES;
   }
 
-  /** Starts a session where none is; the other side is asked for its own. */
+  /** Starts a session if there is none, and asks the other side for its own. */
   open(): void {
     if (this.#state !== 'closed') return;
     this.#begin();
     this.#hello();
   }
 
-  /** Ends the session on this side. The other side ends its own when it hears of the next. */
+  /** Ends the session on this side. The other side ends its own when it hears of the next one. */
   end(): void {
     if (this.#state === 'closed') return;
     const wasOpen = this.#state === 'open';
@@ -135,7 +135,7 @@ export class LinkSession implements RecordSink {
   }
 
   /**
-   * Room for a record in the next batch.
+   * Claims room for a record in the next batch.
    * @returns the offset of its payload in `views`
    * @throws Error when the session is not open: a bug in the caller
    */
@@ -158,7 +158,7 @@ export class LinkSession implements RecordSink {
     return at + RECORD_HEAD_BYTES;
   }
 
-  /** @returns as `claim`; -1 when so much waits for the other side that this event is shed */
+  /** @returns as `claim`; -1 if too much waits for the other side, so the event is shed */
   claimEvent(kind: number, bytes: number, isHigh: boolean): number {
     const limit = isHigh ? SESSION_BYTES_MAX : SHED_BYTES;
     return this.waitingBytes + bytes > limit ? -1 : this.claim(kind, bytes);
@@ -172,7 +172,7 @@ export class LinkSession implements RecordSink {
     else if (this.#ackIsDue()) this.#bare(0);
   }
 
-  /** Repeats what was not answered in time. Ends a session that has fallen too far behind. */
+  /** Repeats what was not answered in time. Ends the session if it has fallen too far behind. */
   tick(): void {
     const now = this.#deps.clock.now();
     if (this.#state === 'opening' && now - this.#helloAtMs >= HELLO_MS) this.#hello();
@@ -188,7 +188,7 @@ export class LinkSession implements RecordSink {
     this.#resend();
   }
 
-  /** NATS is back: what waits is sent again at once. */
+  /** NATS is back: sends what waits again at once. */
   reconnected(): void {
     if (this.#state === 'opening') this.#hello();
     if (this.#state === 'open') this.#resend();
@@ -312,13 +312,13 @@ export class LinkSession implements RecordSink {
     this.#owner.send(sent.message);
   }
 
-  /** A head alone: a hello, or an acknowledgement. */
+  /** Sends only a head: a hello, or an acknowledgement. */
   #bare(flags: number): void {
     this.#head(bareViews, 0, flags);
     this.#owner.send(copyOf(bareViews.u8));
   }
 
-  /** Whatever is sent acknowledges all that was taken. */
+  /** Every message acknowledges everything that was processed. */
   #head(views: RecordViews, number: number, flags: number): void {
     this.#ackDueMs = 0;
     this.#ackDueBytes = 0;
@@ -332,7 +332,7 @@ export class LinkSession implements RecordSink {
     return this.#ackDueBytes >= ACK_BYTES || this.#deps.clock.now() - this.#ackDueMs >= ACK_DELAY_MS;
   }
 
-  /** Makes the buffer hold `bytes`; it doubles, so that a record moves seldom. */
+  /** Grows the buffer to hold `bytes`; it doubles, so that records are rarely copied. */
   #reserve(bytes: number): void {
     const have = this.views.u8.length;
     if (bytes <= have) return;

@@ -5,7 +5,7 @@ import { Vip } from '../presence/columns.ts';
 import type { PresenceReader } from '../presence/table.ts';
 import type { OperatorChange } from './host.ts';
 
-/** @returns denials, grants, vips and rules; what an operator made active or inactive is none of them */
+/** @returns denials, grants, vips and rules, but not what an operator made active or inactive */
 export function setByOperators(presence: PresenceReader, rules: readonly AccessRule[]): OperatorChange[] {
   const changes: OperatorChange[] = rules.length > 0 ? [{ kind: 'rules', rules }] : [];
   for (let slot = 0; slot < highWater(presence.subscriptions); slot++) {

@@ -1,7 +1,7 @@
 /**
- * What is kept of a subscriber that is not connected, as it moves from node to node: its subscriptions, filters and
- * pauses. Pure. The host that surrenders a subscriber encodes it, the one that adopts it decodes it; where it is found,
- * and that it is in one place only, is up to `homes.ts`.
+ * What is kept for a subscriber that is not connected, as it moves from node to node: its subscriptions, filters and
+ * pauses. Pure. The host that surrenders a subscriber encodes it, and the host that adopts the subscriber decodes it;
+ * `homes.ts` ensures that only one node has it.
  */
 import { isFilter, isPattern } from '../access/pattern.ts';
 import { ALL_TYPES } from '../wire/events.ts';
@@ -12,7 +12,7 @@ const TYPE_BITS = ALL_TYPES << 1;
 
 export interface KeptRow {
   readonly device: string;
-  /** Its subscriber paused it; otherwise it is active again when the subscriber is back. */
+  /** Whether its subscriber paused it; otherwise it becomes active again when the subscriber is back. */
   readonly paused: boolean;
   /** Bits of the types that it is limited to, 0 for all. */
   readonly types: number;
@@ -24,20 +24,20 @@ export interface KeptFilter {
   readonly types: number;
 }
 
-/** A device that only filters follow, and that its subscriber has paused, or resumed, apart from them. */
+/** A device that only filters follow, and that its subscriber has paused or resumed individually. */
 export interface KeptTurn {
   readonly device: string;
   readonly paused: boolean;
 }
 
-/** A part of what is kept; all parts together are the whole. */
+/** A part of what is kept; all parts together are everything. */
 export interface KeptPart {
   /** At most `ROWS_PER_PART`, together with `turns`. */
   readonly rows: readonly KeptRow[];
   readonly filters: readonly KeptFilter[];
-  /** Of devices that the filters of this part, or of one before it, match. */
+  /** Devices that match the filters of this part, or of an earlier one. */
   readonly turns: readonly KeptTurn[];
-  /** How long it has been away, ms: it is removed in time as if it had stayed. */
+  /** How long it has been away, ms: it expires as if it had stayed. */
   readonly awayMs: number;
 }
 
@@ -58,7 +58,7 @@ export function encodeKeptPart({ rows, filters, turns, awayMs }: KeptPart): Uint
   return Buffer.from(JSON.stringify(page));
 }
 
-/** A part that `adopt` was given. Names that are no ids or filters are left out, and all of what is no part. */
+/** Decodes a part that `adopt` was given. Names that are not ids or filters are left out, and so are invalid parts. */
 export function decodeKeptPart(part: Uint8Array): KeptPart {
   const { rows, filters, turns, awayMs } = parse(part) ?? {};
   const isAway = Number.isFinite(awayMs) && (awayMs as number) >= 0;

@@ -1,6 +1,7 @@
 /**
- * When a node looks at its time-outs: often while messages come and go, as an acknowledgement waits for 20 ms only; seldom while
- * there are none, since each look wakes the thread and all other time-outs are a quarter of a second and longer.
+ * Decides when a node checks its time-outs: often while messages come and go, because an acknowledgement waits only 20
+ * ms; rarely otherwise, because each check wakes the thread, and all other time-outs are at least a quarter of a
+ * second.
  */
 import type { Clock } from '../clock.ts';
 import { BUSY_MS, QUIET_TICK_MS, TICK_MS } from './limits.ts';
@@ -20,7 +21,7 @@ export class Ticker {
     this.#wait(TICK_MS);
   }
 
-  /** A message came, or is to be sent. */
+  /** A message came, or will be sent. */
   busy(): void {
     this.#busyAtMs = this.#clock.now();
     if (this.#isQuiet && this.#timer !== undefined) this.#wait(TICK_MS);

@@ -1,6 +1,6 @@
 /**
- * What a node remembers for a while of ids: where they went from here, and which claims of them were heard. By `homeKey`.
- * Cluster thread only.
+ * What a node remembers about ids for a while: where they went from here, and which claims of them were heard. By
+ * `homeKey`. Cluster thread only.
  */
 import { type Home, homeKey } from './home.ts';
 import { Recent } from './recent.ts';
@@ -14,7 +14,7 @@ export class Traces {
   readonly #departed = new Recent<Departed>();
   readonly #heard = new Recent<number>();
 
-  /** The id leaves this node. @param node where it goes; this one: nowhere, it is removed */
+  /** The id leaves this node. @param node where it goes; this node if it is removed */
   leave({ kind, id, number }: Home, node: string): void {
     this.#departed.set(homeKey(kind, id), { node, number });
   }
@@ -24,7 +24,7 @@ export class Traces {
     this.#departed.delete(homeKey(kind, id));
   }
 
-  /** The node that the id went to; undefined: it was not here lately. */
+  /** The node to which the id went; undefined: it was not here recently. */
   nodeOf(key: string): string | undefined {
     return this.#departed.get(key)?.node;
   }
@@ -34,12 +34,12 @@ export class Traces {
     this.#heard.set(key, Math.max(number, this.heard(key)));
   }
 
-  /** The highest number of a claim that was heard lately, 0 none. */
+  /** The highest number of a claim that was heard recently, 0 none. */
   heard(key: string): number {
     return this.#heard.get(key) ?? 0;
   }
 
-  /** Of the last claim here, 0 none. */
+  /** The number of the last claim here, 0 none. */
   number(key: string): number {
     return this.#departed.get(key)?.number ?? 0;
   }

@@ -1,6 +1,6 @@
 /**
- * What travels between nodes: the head of every message, and records declared as one literal each. Readers take bytes
- * that anybody may have written: whatever does not fit its declaration is `undefined`, never an exception.
+ * The wire format between nodes: the head of every message, and records that are declared as one literal each. Readers
+ * take bytes that anybody may have written: what does not match its declaration is `undefined`, never an exception.
  *
  *   0       2         3      4       8      16             20               24       32    40
  *   | magic | version | type | flags | boot | own session  | other session  | number | ack | records
@@ -52,7 +52,7 @@ export interface Head {
 
 export const align = (bytes: number): number => (bytes + 7) & ~7;
 
-/** Typed views over memory of one's own. */
+/** Creates typed views over new memory. */
 export function viewsOf(bytes: number): RecordViews {
   const memory = new ArrayBuffer(align(bytes));
   return {
@@ -78,7 +78,7 @@ export function writeHead({ u8, u16, u32, f64 }: RecordViews, head: Head): void 
 
 /**
  * @param bytes length of the message, which is at the start of the views
- * @returns undefined for what is no message of this version
+ * @returns undefined if it is not a message of this version
  */
 export function readHead({ u8, u16, u32, f64 }: RecordViews, bytes: number): Head | undefined {
   if (bytes < HEAD_BYTES) return undefined;
@@ -106,9 +106,8 @@ export interface RecordSink {
 }
 
 /**
- * Goes over the records of a batch. Stops at the first that reaches beyond the end.
- * @param bytes length of the whole message
- * @returns false when it stopped early
+ * Visits the records of a batch. Stops at the first that reaches beyond the end. @param bytes length of the whole
+ * message @returns false if it stopped early
  */
 export function forEachRecord(
   { u32 }: RecordViews,
@@ -213,7 +212,7 @@ export function recordType<const F extends WireFields>(kind: number, fields: F):
   };
 }
 
-/** `viewsOf` makes Buffers, which turn short texts into bytes and back without a decoder or memory of their own. */
+/** `viewsOf` makes Buffers, which convert short texts to bytes and back without a decoder or extra memory. */
 function asBuffer(u8: Uint8Array): Buffer {
   return u8 instanceof Buffer ? u8 : Buffer.from(u8.buffer, u8.byteOffset, u8.length);
 }

@@ -1,21 +1,21 @@
 /**
- * What the peers of an edge may ask for: each `burst` units at once, `perSecond` on average. An allowance is kept as the
- * time at which the peer will have all of it again (the generic cell rate algorithm), so that a peer that asks for little
- * leaves nothing behind.
+ * How much the peers of an edge may ask for: each `burst` units at once, `perSecond` on average. An allowance is kept
+ * as the time at which the peer will have all of it again (the generic cell rate algorithm), so that a peer that asks
+ * for little leaves nothing behind.
  *
  * Each frame of ten thousand peers looks at its own allowance. So they are places of one array: a frame reads 32 bytes,
  * where an object with its boxed numbers would lie in five places of memory.
  */
 
-/** A peer that asks for this many times its rate for a second is closed. */
+/** A peer that asks for this multiple of its rate for a second is closed. */
 const FAR_OVER_FACTOR = 10;
 const WINDOW_MS = 1000;
 /** What each id in a frame and each row in an answer costs (wire contract). */
 export const COST_PER_DEVICE = 1 / 50;
 
-/** In place of a place: the peer has not asked for anything yet, or there is no limit. */
+/** Instead of a place: the peer has not asked for anything yet, or there is no limit. */
 export const NO_ALLOWANCE = -1;
-/** In place of a place: the session is over, it pays for nothing any more. */
+/** Instead of a place: the session has ended and no longer pays. */
 export const ENDED = -2;
 
 export interface Rate {
@@ -32,9 +32,9 @@ export function rateOf(perSecond: number, burst: number): Rate | undefined {
 
 /** Cells of a place, hub clock in ms where they are times. */
 const Cell = {
-  /** When all of it is there again. */
+  /** When it is full again. */
   fullAt: 0,
-  /** What was known of the peer's earlier connections when this began to count: from here on it is its own. */
+  /** What was known of the peer's earlier connections when this one began to count. */
   countsFrom: 1,
   windowStart: 2,
   /** Asked for since then, in units, what was refused included. */
@@ -79,7 +79,7 @@ export class AllowanceTable {
     return this.#cells[place * CELLS + Cell.fullAt]!;
   }
 
-  /** An earlier connection has used more than was known at the start: that counts too. @param fullAtMs when it was over */
+  /** An earlier connection has used more than was known at the start: adds that. @param fullAtMs when it ended */
   include(place: number, fullAtMs: number): void {
     const cells = this.#cells;
     const at = place * CELLS;
@@ -89,7 +89,7 @@ export class AllowanceTable {
     cells[at + Cell.countsFrom] = fullAtMs;
   }
 
-  /** From here on another rate holds: as many units as were used stay used. */
+  /** From now on another rate applies: used units stay used. */
   rescale(place: number, from: Rate, to: Rate, nowMs: number): void {
     const at = place * CELLS + Cell.fullAt;
     const usedMs = Math.max(0, this.#cells[at]! - nowMs);
@@ -97,9 +97,9 @@ export class AllowanceTable {
   }
 
   /**
-   * Takes the cost of a frame. One that costs more than the burst is let in when all of the burst is there, and what it
-   * costs beyond that is owed: else it would be refused for ever.
-   * @returns false when it is not there: the caller refuses the frame
+   * Takes the cost of a frame. A frame that costs more than the burst is accepted when the allowance is full, and the
+   * rest is owed; otherwise it could never be accepted. @returns false if the allowance does not cover it: the caller
+   * refuses the frame
    */
   take(place: number, rate: Rate, cost: number, nowMs: number): boolean {
     const cells = this.#cells;
@@ -114,7 +114,7 @@ export class AllowanceTable {
     return true;
   }
 
-  /** Takes what an answer costs, though it be more than there is: the next page waits for it. */
+  /** Takes the cost of an answer, even if it exceeds the allowance: the next page then waits. */
   charge(place: number, rate: Rate, cost: number, nowMs: number): void {
     this.#cells[place * CELLS + Cell.fullAt] = this.#after(place, rate, cost, nowMs);
   }

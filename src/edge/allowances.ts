@@ -21,7 +21,7 @@ export interface AllowanceMemory {
   readonly places: SharedArrayBuffer;
 }
 
-/** Memory that all edges share; on main, once. */
+/** Creates the memory that all edges share; on main, once. */
 export function createAllowances(): AllowanceMemory {
   return {
     keys: [randomHashKey(), randomHashKey()],
@@ -51,7 +51,7 @@ export class Allowances {
     return 0;
   }
 
-  /** Keeps what the peer has used. Several connections may share an allowance: what one of them used stays used. */
+  /** Stores what the peer has used. Several connections may share an allowance: what one of them used stays used. */
   keep(peer: string, fullAtMs: number, nowMs: number): void {
     if (fullAtMs <= nowMs) return;
     const { first, tag } = this.#hash(peer);

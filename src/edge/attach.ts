@@ -53,13 +53,13 @@ export interface AttachOptions {
   readonly tokens: TokenConfig | undefined;
   /** Edges that hold subscribers. */
   readonly deliveringEdges: number;
-  /** How the process's open files are shared out. */
+  /** How the process's open files are divided. */
   readonly files: FileBudget;
   /** This edge holds devices and subscribers. */
   readonly isBoth: boolean;
   /** A frame met a bug; its connection stays. */
   frameFailed(failure: Error): void;
-  /** What there is to be told of peers. */
+  /** Entries about peers, for main. */
   journal(entries: readonly JournalEntry[]): void;
 }
 
@@ -74,13 +74,13 @@ export interface AttachedEdge {
   readonly routes: Readonly<Record<ListenerName, readonly Route<unknown>[]>>;
   /** Of MQTT over TCP. */
   readonly mqttTcp: TcpOptions<unknown>;
-  /** Settings and keys that a reload changed hold from here on, for connected peers too. */
+  /** Settings and keys that a reload changed apply from now on, to connected peers too. */
   reload(settings: Readonly<Record<string, unknown>>, tokens: TokenConfig | undefined): void;
   /** @param stalled told how long the thread did not run @returns stops it */
   startTimers(further: readonly Watch[], stalled?: (ms: number) => void): () => void;
 }
 
-/** What the edge and its routes are built on. */
+/** The basis of the edge and its routes. */
 interface Base {
   readonly options: AttachOptions;
   readonly counters: Counters;
@@ -171,7 +171,7 @@ function edgeOn({ options, counters, journal, admission }: Base): { edge: Edge; 
   return { edge, poller };
 }
 
-/** What each listener serves. Of every route a bug stays with its frame, and no peer takes more than its turn. */
+/** What each listener serves. In every route, a bug is contained to its frame, and no peer takes more than its turn. */
 function routesOf(
   { options, counters, journal, admission }: Base,
   edge: Edge,

@@ -1,4 +1,4 @@
-/** What peers pay for: the rates of each kind of session, and what each peer has left of its allowance. */
+/** Charges peers: the rates of each kind of session, and what is left of each peer's allowance. */
 import type { Clock } from '../clock.ts';
 import { closes } from '../codes.ts';
 import { Counter, type Counters } from '../memory/counters.ts';
@@ -36,7 +36,7 @@ export class Charges {
     return this.#table.size;
   }
 
-  /** Other settings are in force: connected peers get the new rates. */
+  /** The settings have changed: connected peers get the new rates. */
   settingsChanged(sessions: Iterable<EdgeSession>): void {
     const before = this.#rates;
     this.#rates = ratesOf(this.#deps.settings);
@@ -57,7 +57,7 @@ export class Charges {
 
   /**
    * Takes the cost of a frame from the peer's allowance; a peer that is far over its rate is closed.
-   * @returns false when the frame is to be refused
+   * @returns false if the frame must be refused
    */
   frame(session: EdgeSession, cost: number, now: number): boolean {
     const rate = this.#rates[session.kind];
@@ -70,8 +70,8 @@ export class Charges {
   }
 
   /**
-   * Frames of a peer wait to be taken; each will cost 1 at least. Where that is far over its rate it is closed at once.
-   * @returns whether it was: the frames are not to be looked at
+   * Frames of a peer wait to be processed; each will cost at least 1. If that is far over its rate, the peer is closed
+   * at once. @returns whether it was closed: its frames are then ignored
    */
   isFlood(session: EdgeSession, waiting: number): boolean {
     const { allowance: place, kind, closing } = session;
@@ -92,7 +92,7 @@ export class Charges {
     session.close(closes.rateLimit);
   }
 
-  /** Takes the cost of rows of an answer, or of replayed events: what has been promised is not refused any more. */
+  /** Takes the cost of rows of an answer, or of replayed events: they have been promised, so they are not refused. */
   rows(session: EdgeSession, count: number): void {
     const rate = this.#rates[session.kind];
     if (count === 0 || rate === undefined) return;
@@ -107,7 +107,7 @@ export class Charges {
     return place < 0 || rate === undefined ? 0 : this.#table.waitMs(place, rate, cost, now);
   }
 
-  /** The peer's next connection, on whatever edge, has what this one leaves of its allowance. */
+  /** The peer's next connection, on any edge, gets what this one leaves of its allowance. */
   keep({ payer, allowance: place }: EdgeSession): void {
     const { allowances, clock } = this.#deps;
     if (place >= 0) allowances.keep(payer, this.#table.fullAtMs(place), clock.now());
@@ -119,7 +119,7 @@ export class Charges {
     this.#close(session, ENDED);
   }
 
-  /** The peer's connection before this one may have left less than there is. */
+  /** The peer's previous connection may have left less than the full allowance. */
   include({ payer, allowance: place }: EdgeSession): void {
     const { allowances, clock } = this.#deps;
     if (place >= 0) this.#table.include(place, allowances.fullAtMs(payer, clock.now()));

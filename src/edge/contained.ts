@@ -1,6 +1,6 @@
 /**
- * Keeps a bug that one frame meets to that frame: its peer gets an error and stays, everybody else notices nothing.
- * Without this an exception in a handler would end the thread with all of its sockets.
+ * Contains a bug to the frame that triggers it: its peer gets an error and stays connected, and nobody else is
+ * affected. Without this, an exception in a handler would end the thread with all of its sockets.
  */
 import { errors } from '../codes.ts';
 import { Counter, type Counters } from '../memory/counters.ts';
@@ -9,7 +9,7 @@ import { problemFrame } from '../wire/hub-frames.ts';
 
 const INTERNAL = { code: errors.internal.code, message: errors.internal.reason } as const;
 
-/** Peers that meet the same bug over and over must not fill the log: the counter has them all. */
+/** Peers that trigger the same bug repeatedly must not fill the log; the counter counts every case. */
 const TELL_MS_MIN = 1000;
 
 /** @param failed told of failures, one a second at most, for the log */

@@ -7,7 +7,7 @@ interface Closable {
 }
 
 const STEP_MS = 20;
-/** Even when the time is up: the last close frames need a moment to leave. */
+/** Waited even when the time is up, because the last close frames need a moment to leave. */
 const ANSWERS_MS_MIN = 250;
 /**
  * uWebSockets.js counts a connection as over when its close frame is on the way. The socket stays for a moment, and what
@@ -42,7 +42,7 @@ export async function closePaced(
   while ((count() > 0 && elapsedMs() < endMs) || elapsedMs() < lingerEndMs) await sleep(STEP_MS);
 }
 
-/** When a peer should come back, ms from now: spread out, so that the next hub is not stormed. */
+/** When a peer should reconnect, ms from now: spread out, so that the next hub is not overloaded. */
 export function reconnectSpread(peers: number, closesPerSecond: number): () => number {
   const spreadMs = Math.max(RECONNECT_SPREAD_MS_MIN, (peers / closesPerSecond) * 1e3);
   return () => Math.ceil(Math.random() * spreadMs);

@@ -1,4 +1,4 @@
-/** What an edge is given: its settings, what it works with, and the kinds of sessions that it holds. */
+/** Settings and dependencies of an edge, and the kinds of sessions that it holds. */
 import type { Admission } from '../access/admission.ts';
 import type { Clock } from '../clock.ts';
 import type { HistoryReader } from '../history/reader.ts';
@@ -42,15 +42,15 @@ export interface EdgeDeps {
   readonly journal: Journal;
   /** Reads the history log. */
   readonly reader: HistoryReader;
-  /** History keeps events: then those that nobody listens to take numbers too. */
+  /** Whether history keeps events; events that nobody listens to then take numbers too. */
   readonly keepsHistory: boolean;
   /** Of MQTT topics. */
   readonly layout: TopicLayout;
-  /** Edges that hold subscribers: they share what is for all. */
+  /** Edges that hold subscribers: they divide limits for all among them. */
   readonly deliveringEdges: number;
   /** @returns the number of a further session @param isUsed whether a session has the number now */
   readonly numbers: (isUsed: (session: number) => boolean) => () => number;
-  /** While the owner is away the table does not say who listens. */
+  /** While the owner is away, the table does not show who listens. */
   readonly isOwnerAway: () => boolean;
   /** See `PublisherDeps`. */
   readonly relieve?: () => void;

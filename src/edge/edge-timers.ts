@@ -5,7 +5,7 @@ import { Counter, type Counters } from '../memory/counters.ts';
 import type { Heart } from '../memory/heartbeat.ts';
 import { threadCpuSeconds } from '../memory/thread-cpu.ts';
 
-/** Looks at the thread's peers every `tickMs`. */
+/** Checks the thread's peers every `tickMs`. */
 export interface Watch {
   readonly tickMs: number;
   tick(): void;
@@ -63,7 +63,10 @@ export function startEdgeTimers(
   };
 }
 
-/** The timer that a watch shares: timers of their own drift apart, and each wakes an idle thread for itself. @returns ms */
+/**
+ * The interval of the timer that a watch shares: separate timers would drift apart, and each would wake an idle thread.
+ * @returns ms
+ */
 function stepOf({ tickMs }: Watch): number {
   return tickMs % LOOK_MS === 0 ? LOOK_MS : tickMs;
 }

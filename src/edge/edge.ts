@@ -1,8 +1,8 @@
 /**
  * An edge: a thread that holds connections. It has one ring pair with the owner, sessions of any role, a publish half
- * (devices' events to the owner) and a deliver half (events to subscribers). Main is one, each fan-out worker is one.
- * What both halves need is here: who is connected, what the owner says of them, allowances, refusals, draining, and
- * starting over with a new owner.
+ * (devices' events to the owner) and a deliver half (events to subscribers). Main is an edge, and so is each fan-out
+ * worker. This file has what both halves need: who is connected, the owner's records about sessions, allowances,
+ * refusals, draining, and starting over with a new owner.
  */
 import type { Clock } from '../clock.ts';
 import { closes, errors } from '../codes.ts';
@@ -130,7 +130,7 @@ export class Edge {
     this.queueLimits.totalBytes = sendQueueLimits(this.settings, this.#deps.deliveringEdges).totalBytes;
   }
 
-  /** What is known of these subscribers' connections; of those that have gone nothing. */
+  /** What is known about these subscribers' connections; nothing for those that have gone. */
   describe(sessions: readonly number[]): ConnectionInfo[] {
     return sessions.flatMap((number) => {
       const session = this.#sessions.get(number);
@@ -159,7 +159,7 @@ export class Edge {
     if (this.#deps.admission.isDraining) session.close(closes.drain);
   }
 
-  /** A peer has a role. Its connection is counted, and watched, by whoever opened it. */
+  /** A peer has a role. Whoever opened the connection counts and watches it. */
   enter(session: EdgeSession, connection: Connection<unknown>): void {
     const { counters, line, journal } = this.#deps;
     session.attach(connection, counters);
@@ -199,7 +199,7 @@ export class Edge {
     this.leave(session, code, clean, keepMs);
   }
 
-  /** A peer has its role no more. @param keepMs see `Leave` */
+  /** A peer no longer has its role. @param keepMs see `Leave` */
   leave(session: EdgeSession, code: number, clean: boolean, keepMs = KEEP_AS_SET): void {
     const { counters, line, journal } = this.#deps;
     this.closing(session);
@@ -214,18 +214,18 @@ export class Edge {
     line.leave(session.number, clean, false, keepMs);
   }
 
-  /** A gateway speaks for the device no more. */
+  /** A gateway no longer speaks for the device. */
   #deviceEnded(device: DeviceSession): void {
     this.interests.forget(device);
     this.#charges.end(device);
   }
 
-  /** The peer's next connection, on whatever edge, has what this one leaves of its allowance. */
+  /** The peer's next connection, on any edge, gets what this one leaves of its allowance. */
   keepAllowance(session: EdgeSession): void {
     this.#charges.keep(session);
   }
 
-  /** A session is over that had no role, but paid. */
+  /** A session has ended that had no role, but paid. */
   endAllowance(session: EdgeSession): void {
     this.#charges.end(session);
   }
@@ -236,8 +236,8 @@ export class Edge {
   }
 
   /**
-   * Whether a frame is to be looked at: not of a peer that is closing or whose token has expired, and not one that is
-   * too long, for which the peer is closed.
+   * Whether to process a frame: not if the peer is closing or its token has expired, and not if the frame is too long,
+   * for which the peer is closed.
    */
   accepts(session: EdgeSession, frameBytes: number, now: number): boolean {
     if (session.closing) return false;
@@ -263,7 +263,7 @@ export class Edge {
     return this.#charges.frame(session, cost, now);
   }
 
-  /** @param codec of whom the frame was, where that is not the session itself */
+  /** @param codec of the frame's sender, if that is not the session itself */
   refuse(session: EdgeSession, problem: Problem, codec: PeerCodec = session.codec): void {
     if (session.closing) return;
     this.#deps.counters.refuse(problem.code);
@@ -282,7 +282,7 @@ export class Edge {
     this.refuse(session, { code: errors.rateLimit.code, message, id, retryAfterMs }, codec);
   }
 
-  /** A subscriber asks the owner for something. @returns false when too much of it waits, which it is told */
+  /** Forwards a subscriber's request to the owner. @returns false if too many requests wait; the subscriber is told */
   request(session: SubscriberSession, ask: Ask, now: number): boolean {
     if (this.#requests.submit(session, ask)) return true;
     this.#deps.counters.add(Counter.droppedSubscriberRate);
@@ -292,7 +292,7 @@ export class Edge {
     return false;
   }
 
-  /** A subscriber tells what it has of devices that it is about to subscribe to. */
+  /** A subscriber gives its positions in devices that it is about to subscribe to. */
   noteSince(
     session: SubscriberSession,
     { id, since }: { readonly id: string; readonly since: ReadonlyMap<string, StreamPosition> },
@@ -310,7 +310,7 @@ export class Edge {
     if (isActivity) this.#storeSeen(session, whole);
   }
 
-  /** The kernel has taken something of what waited for a subscriber. */
+  /** The kernel has taken some of the data that waited for a subscriber. */
   writable(session: SubscriberSession): void {
     this.deliverer.sendQueues.writable(session);
     this.deliverer.removals.run(session);
@@ -319,7 +319,7 @@ export class Edge {
     this.#requests.advance(session);
   }
 
-  /** Works off what the owner says and sends the events. @returns the records done */
+  /** Processes the owner's records and sends the events. @returns the number of records */
   poll(): number {
     const { fromOwner, line } = this.#deps;
     const { deliverer } = this;
@@ -362,7 +362,7 @@ export class Edge {
     return this.#deps.line.hasBacklog;
   }
 
-  /** Lets nobody in any more. @returns the sessions that are to be closed, each told when to come back */
+  /** Stops admitting peers. @returns the sessions to close; each has been told when to come back */
   startDraining(reconnectAfterMs: () => number): Closable[] {
     this.#deps.admission.startDraining();
     for (const session of this.#sessions.values()) session.send(session.codec.draining(reconnectAfterMs()));
@@ -378,8 +378,8 @@ export class Edge {
   }
 
   /**
-   * Stores last_seen, then looks whether the owner has the subscriber down as silent; the owner does it the other way
-   * round, so that one of the two notices.
+   * Stores last_seen, then checks whether the owner has marked the subscriber silent; the owner does it in the opposite
+   * order, so that at least one of the two notices.
    */
   #storeSeen(session: SubscriberSession, whole: number): void {
     const { slot } = session;
@@ -390,9 +390,9 @@ export class Edge {
   }
 }
 
-/** So much of the owner's answers may be still to be read when the owner is asked for more: a quarter of a request's. */
+/** How much of the owner's answers may be unread when the edge asks for more: a quarter of a request's answers. */
 const ANSWER_BACKLOG_BYTES = 16 * 1024;
-/** Positions that a subscriber may have waiting, those of requests and of filters whose pages are still to come included. */
+/** Positions of one subscriber that may wait, including those of requests and of filters with pages still to come. */
 const SINCE_MAX = 100_000;
-/** What a peer is told to wait whose requests wait for others. */
+/** How long a peer is told to wait if its requests wait for those of others. */
 const RETRY_MS_MIN = 50;

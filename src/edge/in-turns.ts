@@ -17,13 +17,13 @@ export const FRAMES_PER_TURN = 128;
 const FRAMES_IN_A_ROW = 32;
 /** Frames of a connection that is no gateway's that are taken as they come, one after the other. */
 export const FRAMES_AT_ONCE = 64;
-/** A long frame counts as one for each of these: a subscribe of a thousand ids as fifteen. */
+/** A long frame counts as one frame per this many bytes: a subscribe of a thousand ids as fifteen. */
 const FRAME_BYTES = 1024;
-/** Whether a peer's waiting frames are a flood is asked each time that so many more wait. */
+/** A peer's waiting frames are checked for a flood each time this many more wait. */
 const FLOOD_FRAMES = 256;
 /** What may wait, for all connections of the thread together. */
 export const WAITING_BYTES_MAX = 4 * 1024 * 1024;
-/** What a frame that waits holds beside its bytes. */
+/** The overhead of a waiting frame. */
 const FRAME_OVERHEAD_BYTES = 160;
 const CHUNK_BYTES = 64 * 1024;
 
@@ -42,15 +42,15 @@ interface Queue {
   said: number;
   /** The connection is over, with this code. */
   closed: number | undefined;
-  /** The peer is closed for what waited: nothing of it counts any more. */
+  /** The peer is closed because of its waiting frames, which are then ignored. */
   isFlood: boolean;
 }
 
-/** When a thread goes on with what it has put off. */
+/** When a thread continues deferred work. */
 export interface Pauses {
-  /** Runs the work once the thread has seen to its sockets. */
+  /** Runs the work once the thread has handled its sockets. */
   readonly soon: (work: () => void) => void;
-  /** Runs it in a millisecond: others have something to do first. */
+  /** Runs the work in a millisecond, because others must do something first. */
   readonly later: (work: () => void) => void;
 }
 
@@ -100,7 +100,7 @@ function taking<Session>(
   });
 }
 
-/** What one read of a gateway's stream brings is cut into pieces of this length at most, which are a few packets. */
+/** One read of a gateway's stream is cut into pieces of at most this length, which are a few packets. */
 const STREAM_PIECE_BYTES = 1024;
 /** The same of other clients: the smallest packets are of two bytes. */
 const CLIENT_PIECE_BYTES = 4096;
@@ -196,7 +196,7 @@ class Turns<Session> {
     } else this.#wait(connection, queue ?? this.#newQueue(connection), { bytes, binary, weight });
   }
 
-  /** What the peer said before its end counts. */
+  /** Frames that the peer sent before its end count. */
   close(connection: Connection<Session>, code: number): void {
     if (connection === this.#last) this.#last = undefined;
     const queue = this.#queues.get(connection);
@@ -227,7 +227,7 @@ class Turns<Session> {
     this.#schedule();
   }
 
-  /** The connection stays known until it has closed: what it still sends is not looked at. */
+  /** Keeps the connection until it has closed, and ignores what it still sends. */
   #drop(queue: Queue): void {
     for (let at = queue.first; at < queue.frames.length; at++)
       this.#waitingBytes -= queue.frames[at]!.bytes.length + FRAME_OVERHEAD_BYTES;

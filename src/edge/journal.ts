@@ -1,7 +1,7 @@
 /**
- * What an edge tells main of its peers, for the log: upgrades that were refused, and who connects and disconnects while
- * the log has the level `debug`. Peers decide how much of it happens, so it is bounded: of each reason some refusals a
- * second are told one by one and the rest as a number. Nothing secret and no payload is in it.
+ * What an edge reports to main about its peers, for the log: refused upgrades, and, at log level `debug`, who connects
+ * and disconnects. Peers decide how often this happens, so it is bounded: for each reason, some refusals a second are
+ * reported one by one, and the rest as a number. Entries contain no secret and no payload.
  */
 import type { RefusalReason } from '../access/admission.ts';
 import type { Clock } from '../clock.ts';
@@ -21,7 +21,7 @@ export type JournalEntry =
       /** The id that it asked for; undefined: none. */
       readonly id: string | undefined;
     }
-  /** Refusals beyond those that were told one by one. */
+  /** Refusals beyond those that were reported one by one. */
   | {
       readonly kind: 'suppressed';
       readonly at: number;
@@ -45,7 +45,7 @@ export type JournalEntry =
       /** How long it was connected. */
       readonly afterMs: number;
     }
-  /** Entries that did not fit between two looks. */
+  /** Entries that did not fit between two reports. */
   | { readonly kind: 'lost'; readonly at: number; readonly count: number };
 
 export interface JournalDeps {
@@ -58,10 +58,10 @@ export interface JournalDeps {
 
 type Refusal = Omit<Extract<JournalEntry, { kind: 'refused' }>, 'kind' | 'at'>;
 
-/** Refusals of one reason that are told one by one in a second. */
+/** Refusals for one reason that are reported one by one in a second. */
 const TOLD_PER_SECOND = 5;
 const WINDOW_MS = 1000;
-/** Entries between two looks: more than 10,000 connections a second are not read one by one. */
+/** Entries between two reports: nobody reads more than 10,000 connections a second one by one. */
 const ENTRIES_MAX = 1000;
 /** An id that was refused may be of any length. */
 const ID_CHARACTERS_MAX = 128;
@@ -74,7 +74,7 @@ interface Window {
 }
 
 export class Journal {
-  /** How often `tick` should run: so late may a line be. */
+  /** How often `tick` should run, which is how late a line may be. */
   readonly tickMs = LOOK_MS;
   readonly #deps: JournalDeps;
   /** By role and reason. */
@@ -103,7 +103,7 @@ export class Journal {
     this.#add({ kind: 'refused', at: clock.wallNow(), ...refusal, id });
   }
 
-  /** Whether anybody wants to know of connections. */
+  /** Whether connections are logged. */
   get tellsConnections(): boolean {
     const { logLevel } = this.#deps.settings;
     return logLevel === 'debug' || logLevel === 'trace';
@@ -118,7 +118,7 @@ export class Journal {
     this.#add({ kind: 'disconnected', at, role, id, code, afterMs: Math.max(0, at - connectedAt) });
   }
 
-  /** Tells main what there is. */
+  /** Reports the entries to main. */
   tick(): void {
     if (this.#windows.size === 0 && this.#entries.length === 0 && this.#lost === 0) return;
     const { clock, say } = this.#deps;

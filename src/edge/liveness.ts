@@ -1,6 +1,6 @@
 /**
- * Pings every peer of one edge and closes those that show no sign of life, and those whose token has expired. One timer
- * for all of them, since a scan costs a few nanoseconds per peer.
+ * Pings every peer of one edge, and closes peers that show no sign of life or whose token has expired. One timer serves
+ * all of them, because a scan costs a few nanoseconds per peer.
  */
 import type { Clock } from '../clock.ts';
 import { type CloseEntry, closes } from '../codes.ts';
@@ -14,20 +14,20 @@ export interface WatchedPeer {
   aliveAt: number;
   /** Hub clock, whole ms: when it is pinged next. */
   pingAt: number;
-  /** Hub clock, whole ms: when its token counts for nothing any more; 0: never. */
+  /** Hub clock, whole ms: when its token expires; 0: never. */
   readonly expiresAt: number;
   ping(): void;
   close(close: CloseEntry): void;
 }
 
-/** Whether the peer's token counts for nothing any more. @param now hub clock, ms */
+/** Whether the peer's token has expired. @param now hub clock, ms */
 export function hasExpired({ expiresAt }: Pick<WatchedPeer, 'expiresAt'>, now: number): boolean {
   return expiresAt !== 0 && expiresAt <= now;
 }
 
 export interface LivenessSettings {
   readonly pingIntervalMs: number;
-  /** Within this a new peer must show its first sign of life; 0: within what holds for any. */
+  /** How soon a new peer must show its first sign of life; 0: the usual limit. */
   readonly firstFrameTimeoutMs: number;
 }
 
@@ -62,7 +62,9 @@ export class Liveness {
     this.#peers.delete(peer);
   }
 
-  /** The thread did not run for this long: nobody could be heard, so it counts for nobody. @param ms whole */
+  /**
+   * The thread did not run for this long, so no peer could be heard: excuses this time for all peers. @param ms whole
+   */
   credit(ms: number): void {
     for (const peer of this.#peers) {
       peer.aliveAt += peer.aliveAt < 0 ? -ms : ms;

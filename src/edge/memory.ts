@@ -24,7 +24,7 @@ export interface SharedMemory {
   /** Recent events of all devices. */
   readonly history: SharedArrayBuffer;
   readonly ownerDoorbell: SharedArrayBuffer;
-  /** One word: 1 while there is no owner that serves everyone. Main writes it. */
+  /** One word: 1 while no owner serves everyone. Main writes it. */
   readonly ownerAway: SharedArrayBuffer;
   readonly admission: AdmissionMemory;
   readonly allowances: AllowanceMemory;

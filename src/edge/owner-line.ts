@@ -1,6 +1,6 @@
 /**
- * The edge's line to the owner: writes the records of `records/requests.ts` and the events, and wakes the owner where
- * it sleeps. One per edge.
+ * The edge's link to the owner: writes events and the records of `records/requests.ts`, and wakes the owner if it
+ * sleeps. One per edge.
  */
 import { HURRY_SHARE } from '../limits.ts';
 import type { Ringer } from '../memory/doorbell.ts';
@@ -25,10 +25,10 @@ import {
 } from '../records/requests.ts';
 import type { Tickets } from '../records/tickets.ts';
 
-/** A session whose silence may be on record. */
+/** A session that the owner may have marked silent. */
 export interface SilentSession {
   readonly number: number;
-  /** Behind the last word to the owner that it was heard (`OwnerLine.position`). */
+  /** The position after the last report to the owner that it was heard (`OwnerLine.position`). */
   activeAt: number;
 }
 
@@ -37,7 +37,7 @@ export class OwnerLine {
   readonly #ringer: Ringer;
   readonly #tickets: Tickets;
   readonly #hurryBytes: number;
-  /** What the ring had written when the owner was last told to hurry. */
+  /** The ring's position when the owner was last told to hurry. */
   #hurriedAt: number;
 
   constructor(ring: RingProducer, ringer: Ringer, tickets: Tickets) {
@@ -80,8 +80,8 @@ export class OwnerLine {
   }
 
   /**
-   * A session whose silence is on record was heard. The owner is told once until it has read that: a peer sends frames and
-   * pongs by the ten thousand before it has, and while it is away.
+   * A session that was marked silent was heard. The owner is told only once until it has read that, because a peer may
+   * send ten thousand frames and pongs before, and while the owner is away.
    */
   active(session: SilentSession): void {
     if (!this.isTakenTo(session.activeAt)) return;
@@ -105,17 +105,20 @@ export class OwnerLine {
     this.commit();
   }
 
-  /** Room for an event; the caller writes it through `views` and then calls `commit`. @returns -1 when there is none */
+  /**
+   * Claims room for an event; the caller writes it through `views` and then calls `commit`. @returns -1 if there is
+   * none
+   */
   claimEvent(bytes: number, priority: number): number {
     return claimEvent(this.#ring, bytes, priority);
   }
 
-  /** What was written so far, to ask for with `isTakenTo`; a small integer. */
+  /** The current write position, for `isTakenTo`; a small integer. */
   get position(): number {
     return this.#ring.written | 0;
   }
 
-  /** Whether the owner has worked off what was written up to here. */
+  /** Whether the owner has processed everything up to this position. */
   isTakenTo(position: number): boolean {
     return this.#ring.isReadTo(position);
   }
@@ -129,7 +132,9 @@ export class OwnerLine {
     if (!this.#show()) this.#ringer.ring();
   }
 
-  /** The same, of an event that nobody listens to and that asks for no ack: a busy owner need not take it at once. */
+  /**
+   * The same for an event that nobody listens to and that asks for no ack: a busy owner need not process it at once.
+   */
   commitUnheard(): void {
     if (!this.#show()) this.#ringer.ringSoftly();
   }

@@ -6,7 +6,7 @@ import { POLL_RECORDS_MAX } from '../limits.ts';
 import type { Sleeper } from '../memory/doorbell.ts';
 
 export interface PollerDeps {
-  /** Works off what waits, bounded; returns the records done. */
+  /** Processes what waits, bounded; returns the number of records. */
   poll(): number;
   /** Whether records wait. Reads the shared words. */
   hasRecords(): boolean;
@@ -18,7 +18,7 @@ export interface PollerDeps {
 }
 
 const BACKLOG_POLL_MS = 1;
-/** Records worked off in one turn of the event loop, so that the sockets of the thread get their turn too. */
+/** Records processed in one turn of the event loop, so that the thread's sockets get their turn too. */
 const TURN_RECORDS_MAX = 16 * POLL_RECORDS_MAX;
 
 export class Poller {

@@ -1,4 +1,4 @@
-/** How a session's role is called in the log and in the figures, and what counts its connections. */
+/** The name of a session's role in the log and in figures, and the counters of its connections. */
 import { Counter } from '../memory/counters.ts';
 import { SessionKind } from '../records/requests.ts';
 

@@ -1,6 +1,6 @@
 /**
- * What the owner says of an edge's sessions: who is let in, closed, moved to another edge or asked whether he is there,
- * and all of it once more when another owner takes over. Records for single subscribers go on to `SubscriberRecords`.
+ * Handles the owner's records about an edge's sessions: admission, closes, moves to another edge, pings, and the
+ * resynchronization when another owner takes over. `SubscriberRecords` handles records for single subscribers.
  */
 import { closes } from '../codes.ts';
 import type { RecordViews } from '../memory/ring.ts';
@@ -45,7 +45,7 @@ export class SessionRecords {
     this.#deps = deps;
   }
 
-  /** A record that is neither an event nor an ack. @throws when it is of a kind that no edge knows */
+  /** Handles a record that is neither an event nor an ack. @throws if no edge knows its kind */
   obey(kind: number, views: RecordViews, offset: number): void {
     const { edge, sessions, records } = this.#deps;
     switch (kind) {
@@ -104,8 +104,8 @@ export class SessionRecords {
   }
 
   /**
-   * Another edge takes the device over. What has arrived at the socket by now is read first, in this turn of the event
-   * loop; from the leave on this thread writes nothing of the device any more.
+   * Another edge takes over the device. What has arrived at the socket by now is read first, in this turn of the event
+   * loop; after the leave, this thread writes nothing more for the device.
    */
   #release(number: number): void {
     const { edge, sessions, line } = this.#deps;
@@ -155,7 +155,7 @@ export class SessionRecords {
     edge.request(session, wanted, edge.clock.now());
   }
 
-  /** A new owner asks whom this edge holds. What it does not name until `Resynced` is over. */
+  /** A new owner asks for this edge's sessions. Subscriptions that it does not name before `Resynced` have ended. */
   #resync(): void {
     const { edge, sessions, line, records } = this.#deps;
     edge.deliverer.beginResync();

@@ -14,7 +14,7 @@ import type { Frame, PeerCodec } from '../wire/codec.ts';
 import { NO_ALLOWANCE } from './allowance.ts';
 import type { WatchedPeer } from './liveness.ts';
 
-/** What is closed where a session is to be: the connection of a peer in this role, or in all of its roles. */
+/** What to close in order to close a session: the connection of a peer in this role, or in all of its roles. */
 export interface Closable {
   close(close: CloseEntry): void;
 }
@@ -28,9 +28,9 @@ export abstract class Session implements WatchedPeer, Closable {
   /** Wall-clock ms. */
   readonly connectedAt: number;
   readonly expiresAt: number;
-  /** Stands for its address in admission. */
+  /** Its address, as a number, in admission. */
   readonly address: number;
-  /** Row of its role's slab, NONE until the owner has let it in. */
+  /** Row of its role's slab, NONE until the owner has admitted it. */
   slot = NONE;
   aliveAt = 0;
   pingAt = 0;
@@ -40,7 +40,7 @@ export abstract class Session implements WatchedPeer, Closable {
   readonly hold: boolean = false;
   /** A device that wants to know whether anybody listens. */
   readonly wantsInterest: boolean = false;
-  /** It counts for nothing any more; its frames are not looked at. */
+  /** It is closing; its frames are ignored. */
   closing = false;
   /** Its place in the edge's allowances (`charges.ts`). */
   allowance = NO_ALLOWANCE;
@@ -60,10 +60,10 @@ export abstract class Session implements WatchedPeer, Closable {
     this.isAnonymous = idIsGenerated;
   }
 
-  /** Whom the owner is to let in. */
+  /** The actor that the owner admits. */
   abstract get actor(): Actor;
 
-  /** Nothing is wanted of what an earlier connection of the subscriber left. */
+  /** Whether to discard what an earlier connection of the subscriber left. */
   get fresh(): boolean {
     return false;
   }
@@ -105,14 +105,14 @@ export abstract class Session implements WatchedPeer, Closable {
     return this.#held === undefined;
   }
 
-  /** Sends a frame, after the welcome at the earliest. @param frame undefined: its protocol has no word for it */
+  /** Sends a frame, but not before the welcome. @param frame undefined: its protocol cannot express it */
   send(frame: Frame | undefined): void {
     if (frame === undefined) return;
     if (this.#held === undefined) this.put(frame, typeof frame !== 'string');
     else if (this.#held.length < HELD_FRAMES_MAX) this.#held.push(frame);
   }
 
-  /** The owner has let it in: the welcome goes first, then what was held. */
+  /** The owner has admitted it: sends the welcome, then what was held. */
   welcome(slot: number, frame: Frame | undefined): void {
     const held = this.#held ?? [];
     this.#held = undefined;
@@ -145,24 +145,24 @@ export abstract class Session implements WatchedPeer, Closable {
     this.connection?.ping();
   }
 
-  /** From here on the connection counts for nothing. */
+  /** Closes the connection; from now on it is ignored. */
   close({ code, reason }: CloseEntry): void {
     this.closing = true;
     this.connection?.close(code, reason);
   }
 
-  /** The owner has closed it: what it asked for and was not answered never will be. */
+  /** The owner has closed it: unanswered requests will not be answered. */
   closedByOwner(close: CloseEntry): void {
     this.close(close);
   }
 
-  /** Drops the connection, and what waits for it. */
+  /** Drops the connection and its queued data. */
   terminate(): void {
     this.connection?.terminate();
   }
 }
 
-/** What the owner is told of a session that is to be let in. @param again a peer that an earlier owner had welcomed */
+/** The record that asks the owner to admit a session. @param again for a peer that an earlier owner had welcomed */
 export function joinOf(session: Session, again: boolean): Omit<Join, 'ticket'> {
   const { kind, actor, connectedAt, hold, fresh, silenceMsMin } = session;
   return {

@@ -1,4 +1,4 @@
-/** How an edge that is a thread of its own obeys main, and how it ends. */
+/** How an edge with its own thread carries out main's commands, and how it ends. */
 import type { MessagePort } from 'node:worker_threads';
 import { WORKER_END_MS_MAX } from '../limits.ts';
 import {
@@ -26,13 +26,13 @@ export interface EdgeThreadOptions {
   readonly port: MessagePort;
   /** The owner rings here. */
   readonly bell: MessagePort;
-  /** Devices whose events main looks at. */
+  /** Devices whose events main watches. */
   readonly tapped: readonly string[];
   /** @throws Error where it cannot */
   reload(what: EdgeReload): void;
 }
 
-/** Runs until main says close. @throws what ended the thread before */
+/** Runs until main closes it. @throws what ended the thread before that */
 export function runEdgeThread(attached: AttachedEdge, options: EdgeThreadOptions): Promise<void> {
   return new EdgeThread(attached, options).run();
 }
@@ -126,7 +126,7 @@ class EdgeThread {
     };
   }
 
-  /** A bug has met the thread: it takes no more connections, then ends. */
+  /** The thread has hit a bug: it takes no more connections, then ends. */
   readonly #failed = (cause: Error): void => {
     if (this.#failure !== undefined) return;
     this.#failure = cause;
@@ -154,7 +154,7 @@ class EdgeThread {
   }
 }
 
-/** They are others after a new certificate. */
+/** The descriptors change with a new certificate. */
 function descriptorsOf(endpoints: Endpoints): Descriptors {
   return Object.fromEntries(
     Object.entries(endpoints).map(([listener, { descriptor }]) => [listener, descriptor]),

@@ -27,7 +27,7 @@ export interface TlsThreadOptions {
 }
 
 /**
- * The thread ends when main says close, or when the address cannot be bound.
+ * Runs until main closes it; ends if the address cannot be bound.
  * @param open listens for peers
  */
 export async function runTlsThread(options: TlsThreadOptions, open = openTlsFront): Promise<void> {

@@ -1,6 +1,6 @@
 /**
- * Who may subscribe to what where no row says what an operator set the pair to: the first rule that matches, else the
- * default access. Owner thread only.
+ * Decides who may subscribe to what when no operator has set the pair: the first rule that matches, else the default
+ * access. Owner thread only.
  */
 import { type Access, type AccessRule, AccessRules } from '../access/rules.ts';
 
@@ -8,7 +8,7 @@ export class AccessControl {
   /** In force for every subscribe from the moment they are set. */
   rules: AccessRules;
   readonly default: Access;
-  /** Pairs that the operators of a cluster deny, and for whose rows there is no room here: as `device subscriber`. */
+  /** Pairs that the operators of a cluster deny and whose rows have no room here, as `device subscriber`. */
   readonly #denied = new Set<string>();
 
   constructor(defaultAccess: Access, rules: readonly AccessRule[]) {
@@ -26,7 +26,7 @@ export class AccessControl {
     this.#denied.add(`${device} ${subscriber}`);
   }
 
-  /** What `deny` did is undone. @returns whether it was done */
+  /** Undoes `deny`. @returns whether the pair was denied by it */
   lift(device: string, subscriber: string): boolean {
     return this.#denied.delete(`${device} ${subscriber}`);
   }

@@ -1,8 +1,8 @@
 /**
- * Takes over a presence table that another owner left, whatever it was in the middle of. A row is there when the cell
- * that is written last of it says so (`deviceState`, `used`, `rowState`); all else follows from the rows: which slots
- * and which pieces of the arena are free, the maps, the lists, the counts. What other threads read is written only where
- * it is wrong: to them the table is whole all the while. Owner thread only, before it serves anyone.
+ * Takes over a presence table that another owner left, whatever it was doing when it died. A row exists if the cell
+ * that is written last says so (`deviceState`, `used`, `rowState`). Everything else follows from the rows: free slots
+ * and arena units, maps, lists, counts. Cells that other threads read are written only where they are wrong, so these
+ * threads see a consistent table throughout. Owner thread only, before it serves anyone.
  */
 import { type Arena, NO_TEXT } from '../memory/arena.ts';
 import type { IdMap } from '../memory/id-map.ts';
@@ -33,12 +33,12 @@ export interface TableParts {
   readonly subscriberSlots: Slots;
   readonly rowSlots: Slots;
   readonly totals: Uint32Array;
-  /** Puts a row that is there into the lists, the map and what only the owner counts, which are empty before. */
+  /** Puts an existing row into the lists, the map and the owner's own counts, which are empty at the start. */
   enter(row: number): void;
 }
 
 /**
- * Makes the table whole that another owner left: it may have died between any two stores. Owner thread only.
+ * Repairs the table that another owner left: it may have died between any two stores. Owner thread only.
  */
 export function adoptTable(parts: TableParts): void {
   const { devices, subscribers, subscriptions } = parts;
@@ -83,7 +83,7 @@ export function adoptTable(parts: TableParts): void {
   parts.rowSlots.adopt(isRow);
 }
 
-/** Counts all rows apart from the table, which has the counts of before until all are counted. */
+/** Counts all rows outside the table, which keeps the old counts until all rows are counted. */
 class Recount {
   /** See `Total`. */
   readonly totals: Uint32Array;
@@ -112,7 +112,7 @@ class Recount {
     this.#rowCount[subscriber]! += 1;
   }
 
-  /** Puts right what is wrong in the table. */
+  /** Corrects the counts in the table. */
   store(): void {
     const { devices, subscribers, totals } = this.#parts;
     for (let slot = 0; slot < this.#waiting.length; slot++) this.#storeDevice(slot, devices.rows);

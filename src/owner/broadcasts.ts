@@ -1,6 +1,6 @@
 /**
- * Gives devices' events their numbers, keeps them, and copies each to every edge on which somebody follows the device.
- * Owner thread only.
+ * Numbers the events of devices, keeps them, and copies each to every edge with a follower of the device. Owner thread
+ * only.
  */
 import type { HistoryLog } from '../history/log.ts';
 import { Counter, type Counters } from '../memory/counters.ts';
@@ -25,7 +25,7 @@ export class Broadcasts {
   }
 
   /**
-   * Remembers a status that the event brings, and broadcasts the event, or skips it where it takes no number.
+   * Remembers the event's status, if it has one, and broadcasts the event, or skips it if it takes no number.
    * @param bytes length of the record, without its ack id
    * @returns whether somebody listens; the number, if it took one, is the device's `seq` now
    */
@@ -48,7 +48,7 @@ export class Broadcasts {
 }
 
 /**
- * Copies an event to every edge on which somebody follows the device.
+ * Copies an event to every edge with a follower of the device.
  * @param bytes length of the record, without its ack id
  * @param seq 0: nobody could number it
  * @returns whether all of them had room for it

@@ -1,5 +1,5 @@
 /**
- * Values by slot, each for a short time. A `Map` that becomes empty again and again leaves garbage behind, as a `Set` does
+ * Short-lived values by slot. A `Map` that is emptied again and again leaves garbage behind, as a `Set` does
  * (`linked-list.ts`).
  */
 export class BySlot<Value> {

@@ -1,4 +1,4 @@
-/** How the owner thread obeys main: looks at its port between two polls, and answers. */
+/** Carries out main's commands on the owner thread: reads its port between two polls, and answers. */
 import { type MessagePort, receiveMessageOnPort } from 'node:worker_threads';
 import {
   FromOwner,

@@ -1,5 +1,5 @@
 /**
- * What the protocols of single devices ask for beside the settings: wills, and more silence. Owner thread only.
+ * What single devices' protocols need on top of the settings: wills, and longer silence. Owner thread only.
  */
 import { WILL_BYTES_PER_DEVICE, WILLS_BYTES_MIN } from '../limits.ts';
 import type { RecordViews } from '../memory/ring.ts';
@@ -23,7 +23,7 @@ export interface DeviceTermsDeps {
   readonly notes: EstateNotes;
 }
 
-/** About what a will takes beside its texts. */
+/** Approximate size of a will without its texts. */
 const ENTRY_BYTES = 200;
 
 export class DeviceTerms {
@@ -32,7 +32,7 @@ export class DeviceTerms {
   #willBytes = 0;
   /** By device slot. */
   readonly #wills = new Map<number, Will>();
-  /** By session that is not in yet: it waits until an older one has been let go. */
+  /** By session that has not joined yet, because an older one must leave first. */
   readonly #waiting = new Map<number, Will>();
   /** By slot of a connected device whose protocol allows for more silence than the settings: how much, ms. */
   readonly #silence = new Map<number, number>();
@@ -42,7 +42,7 @@ export class DeviceTerms {
     this.#willBytesMax = Math.max(WILLS_BYTES_MIN, deps.registry.devices.capacity * WILL_BYTES_PER_DEVICE);
   }
 
-  /** Another owner left these, by device id. One that is offline, or not there any more, has no will. */
+  /** Takes over the wills that another owner left, by device id. A device that is offline or gone has none. */
   inherit(wills: Estate['wills']): void {
     const { registry, notes } = this.#deps;
     for (const [id, will] of wills) {
@@ -58,9 +58,8 @@ export class DeviceTerms {
   }
 
   /**
-   * The session's will from here on, in place of the one before.
-   * @param slot of the will's session; undefined: it is not in yet
-   * @returns false where the wills of all devices leave no room for it: then the session has none
+   * Sets the session's will, replacing an earlier one. @param slot of the will's session; undefined: it has not joined
+   * yet @returns false if all wills together leave no room for it: the session then has none
    */
   setWill(slot: number | undefined, will: Will): boolean {
     if (slot === undefined) this.gaveUp(will.session);
@@ -75,7 +74,7 @@ export class DeviceTerms {
     return true;
   }
 
-  /** A session has the device; the will of an older one is forgotten. */
+  /** A session has taken the device; forgets the will of an older session. */
   joined(session: number, slot: number, silenceMsMin = 0): void {
     const will = this.#waiting.get(session);
     this.#waiting.delete(session);
@@ -84,7 +83,7 @@ export class DeviceTerms {
     this.#allow(slot, silenceMsMin);
   }
 
-  /** After another owner: a session still has the device, and says its will anew. */
+  /** After a change of owner: a session still has the device, and reports its will again. */
   confirmed(slot: number, silenceMsMin = 0): void {
     this.#forget(slot);
     this.#allow(slot, silenceMsMin);
@@ -96,7 +95,7 @@ export class DeviceTerms {
     else this.#silence.delete(slot);
   }
 
-  /** A session is over that is not in yet. */
+  /** A session has ended before it joined. */
   gaveUp(session: number): void {
     const will = this.#waiting.get(session);
     if (will === undefined) return;
@@ -121,7 +120,7 @@ export class DeviceTerms {
     return Math.min(deviceLeaveGraceMs, this.#wills.get(slot)?.delayMs ?? deviceLeaveGraceMs);
   }
 
-  /** The device is about to be called offline. @returns its will as an event; undefined: it has none */
+  /** The device is about to become offline. @returns its will as an event; undefined if it has none */
   takeWill(slot: number, at: number, received: number): RecordViews | undefined {
     const will = this.#wills.get(slot);
     if (will === undefined) return undefined;

@@ -1,4 +1,4 @@
-/** What the device side of the owner is given. */
+/** Dependencies of the owner's device side. */
 import type { Clock } from '../clock.ts';
 import type { HistoryLog } from '../history/log.ts';
 import type { Counters } from '../memory/counters.ts';
@@ -27,8 +27,8 @@ export interface DevicesDeps {
   readonly counters: Counters;
   readonly times: DeviceTimes;
   readonly notes: EstateNotes;
-  /** The device is there for the first time: filters may follow it. */
+  /** The device exists for the first time: filters may follow it. */
   readonly appeared: (slot: number) => void;
-  /** Nothing but filters follows the device, and it leaves the table. */
+  /** The device, which only filters follow, leaves the table. */
   readonly gone: (slot: number) => void;
 }

@@ -1,6 +1,6 @@
 /**
- * The device side of the owner: who is connected, each device's state, and whose events are taken; `broadcasts.ts` has
- * where they go. Owner thread only.
+ * The device side of the owner: who is connected, each device's state, and whose events are accepted; `broadcasts.ts`
+ * distributes them. Owner thread only.
  */
 import { type CloseEntry, closes } from '../codes.ts';
 import { Counter } from '../memory/counters.ts';
@@ -46,13 +46,13 @@ export class Devices {
     this.#terms = new DeviceTerms(deps);
   }
 
-  /** The first listener came, or the last one went. */
+  /** The first listener came, or the last one left. */
   interestChanged(slot: number): void {
     const session = this.#deps.registry.devices.rows.session[slot]!;
     if (session !== NONE) this.#link(session).interest(session);
   }
 
-  /** Takes over the rows and the wills that another owner left, and finishes what it had begun. */
+  /** Takes over the rows and wills that another owner left, and finishes what it had begun. */
   adopt(wills: Estate['wills']): void {
     const { registry, wheel, clock, times } = this.#deps;
     const { rows } = registry.devices;
@@ -69,7 +69,7 @@ export class Devices {
     }
   }
 
-  /** An edge says, after this owner took over, that it holds the device. */
+  /** An edge reports, after this owner took over, that it holds the device. */
   rejoin(join: Join): void {
     const { registry } = this.#deps;
     const { session, actor, again } = join;
@@ -97,14 +97,15 @@ export class Devices {
     return this.#sessions.unconfirmedOf(edge);
   }
 
-  /** All sessions of the edge, those that wait among them. */
+  /** All sessions of the edge, including those that wait. */
   sessionsOf(edge: number): number[] {
     return [...this.#handovers.ofEdge(edge), ...this.#sessions.ofEdge(edge)];
   }
 
   /**
-   * A device connected; an older connection of the same id is replaced and nothing is broadcast for that. The device waits
-   * until an older one of another edge has been let go. @param waits of its own edge too: its events are yet to be taken
+   * A device connected. An older connection with the same id is replaced, without a broadcast. The device waits until
+   * an older connection on another edge has been released. @param waits also for one on its own edge, whose events are
+   * still to be processed
    */
   join(join: Join, waits = false): void {
     const { session, actor, connectedAt, interest, gateway, silenceMsMin, ticket } = join;
@@ -145,7 +146,7 @@ export class Devices {
     this.#armStale(slot);
   }
 
-  /** The device has a will. Without room for it its connection ends: the device would believe that it has one. */
+  /** The device has a will. If there is no room for it, the connection ends, because the device would rely on it. */
   will(will: Will): void {
     const slot = this.#sessions.get(will.session);
     if (slot === undefined && !this.#handovers.isWaiting(will.session)) return;
@@ -175,7 +176,7 @@ export class Devices {
     if (this.homes === undefined || this.homes.disconnected(slot, clean)) this.disconnected(slot, clean);
   }
 
-  /** What follows from it that the device's connection is over. */
+  /** Handles the end of the device's connection. */
   disconnected(slot: number, clean: boolean): void {
     const { registry, wheel, clock } = this.#deps;
     this.#input(slot, clean ? 'leave' : 'lose', 'closed');
@@ -183,7 +184,7 @@ export class Devices {
     else wheel.set(slot, clock.now() + this.#terms.graceMs(slot));
   }
 
-  /** A stale device was heard. */
+  /** A stale device has shown a sign of life. */
   heard(session: number): void {
     const slot = this.#sessions.get(session);
     // Stryker disable next-line ConditionalExpression: what has no slot has no home here
@@ -192,7 +193,7 @@ export class Devices {
     this.#armStale(slot);
   }
 
-  /** An event of a connected device: numbered and sent on, or skipped when nobody listens. */
+  /** Numbers an event of a connected device and sends it on, or skips it if nobody listens. */
   event(views: RecordViews, offset: number): void {
     const { registry } = this.#deps;
     const session = views.u32[(offset + EventField.session) >> 2]!;
@@ -229,7 +230,7 @@ export class Devices {
     this.#link(session).ack(session, registry.devices.rows.seq[slot]!, !isHeard, id);
   }
 
-  /** Whether the event is of a session that waits until another edge has let its device go. */
+  /** Whether the event is of a session that waits until another edge has released its device. */
   #holdsBack(session: number, views: RecordViews, offset: number): boolean {
     if (!this.#handovers.isWaiting(session)) return false;
     if (!this.#handovers.hold(session, views, offset)) this.#deps.counters.add(Counter.droppedIngestFull);
@@ -237,9 +238,8 @@ export class Devices {
   }
 
   /**
-   * Publishes as the device, on an operator's behalf.
-   * @returns whether somebody listens; the event's seq, if it took one, is the device's. Undefined: it is not settled
-   * who numbers the device's events
+   * Publishes as the device, for an operator. @returns whether somebody listens; the event's seq, if it took one, is
+   * the device's. Undefined if it is not settled who numbers the device's events
    */
   publish(
     slot: number,
@@ -272,8 +272,8 @@ export class Devices {
       else this.#silence(slot, lastSeen);
       return;
     }
-    // After a stall of the hub's own there is time to come back, as meanwhile no device could. No more than the grace: an
-    // offline device is to be removed in the end, however often a thread stalls.
+    // After a stall of the hub itself, devices get time to come back, because none could meanwhile. No more than the
+    // grace: an offline device must be removed in the end, however often a thread stalls.
     const isOffline = rows.deviceState[slot] === DeviceState.offline;
     const graceMs = this.#terms.graceMs(slot);
     const backMs = isOffline ? Math.min(graceMs, this.#removeAfterMs(slot)) : graceMs;
@@ -291,7 +291,7 @@ export class Devices {
     }
   }
 
-  /** Arms the removal of a device that is offline and that no subscription and no operator holds on to. */
+  /** Schedules the removal of a device that is offline and that no subscription and no operator keeps. */
   unwatched(slot: number): void {
     const { registry, wheel, clock } = this.#deps;
     const { rows } = registry.devices;
@@ -304,13 +304,13 @@ export class Devices {
     else wheel.set(slot, clock.now() + this.#removeAfterMs(slot));
   }
 
-  /** An id that no device has used goes as soon as nobody follows it. */
+  /** An id that no device has used is removed as soon as nobody follows it. */
   #removeAfterMs(slot: number): number {
     const { registry, times } = this.#deps;
     return registry.devices.rows.known[slot] === 0 ? 0 : times.deviceRemoveAfterMs;
   }
 
-  /** Filters match the device from here on. */
+  /** From now on filters match the device. */
   #appear(slot: number): void {
     const { registry, appeared } = this.#deps;
     if (registry.devices.rows.known[slot] === 1) return;
@@ -337,7 +337,7 @@ export class Devices {
     registry.freeDevice(slot);
   }
 
-  /** The connection goes, and nothing is broadcast: the device is another node's now. */
+  /** Closes the connection without a broadcast: the device now belongs to another node. */
   surrender(slot: number, close: CloseEntry): void {
     const { registry, wheel } = this.#deps;
     const session = registry.devices.rows.session[slot]!;
@@ -376,7 +376,7 @@ export class Devices {
     this.#broadcasts.send(slot, this.#events.views, 0, bytes);
   }
 
-  /** The line to the edge that holds the session. */
+  /** The link to the edge that holds the session. */
   #link(session: number): EdgeLink {
     return this.#deps.links[edgeOf(session)]!;
   }

@@ -1,6 +1,6 @@
 /**
- * The owner's line to one edge: writes the records of `records/replies.ts` and the events, and wakes the edge at most
- * once per poll. Owner thread only.
+ * The owner's link to one edge: writes events and the records of `records/replies.ts`, and wakes the edge at most once
+ * per poll. Owner thread only.
  */
 import type { CloseEntry } from '../codes.ts';
 import type { Ringer } from '../memory/doorbell.ts';
@@ -37,12 +37,12 @@ import {
 } from '../records/replies.ts';
 import { ALL_TYPES } from '../wire/events.ts';
 
-/** An edge that has so much before it gets no more pages until it has worked some off: about five milliseconds. */
+/** An edge with this backlog gets no more pages until it has processed some of it: about five milliseconds. */
 const BEHIND_BYTES = 128 * 1024;
 const BEHIND_SHARE = 1 / 4;
 /** At a look per millisecond a page comes 16 times a second at least. */
 const LOOKS_HELD_BACK = 64;
-/** The ring is at most this full when events of a device that was refused go out again. */
+/** Events of a device that was refused go out again once the ring is at most this full. */
 const RESUME_RATIO = 1 / 4;
 
 export class EdgeLink {
@@ -51,9 +51,9 @@ export class EdgeLink {
   /** By device slot: the seqs that this edge did not get because its ring was full. */
   readonly #missed = new Map<number, { from: number; to: number }>();
   #written = false;
-  /** At the ring while it was too full for what is not urgent. */
+  /** How often the ring was checked while it was too full for records that are not urgent. */
   #looks = 0;
-  /** Something was made visible that the edge was not woken for. */
+  /** Something was made visible, but the edge has not been woken for it yet. */
   #isUnrung = false;
 
   constructor(ring: RingProducer, ringer: Ringer) {
@@ -67,8 +67,8 @@ export class EdgeLink {
   }
 
   /**
-   * Whether the edge has so much before it that what is not urgent waits: an event comes behind all of it. One look in
-   * some is let through, so that an edge that is always behind gets all that is for it in the end.
+   * Whether the edge's backlog is so large that records that are not urgent should wait, because events queue behind
+   * them. Lets one check in some through, so that an edge that is always behind gets everything in the end.
    */
   holdsBack(): boolean {
     const most = Math.min(BEHIND_SHARE, BEHIND_BYTES / this.#ring.capacity);
@@ -100,13 +100,13 @@ export class EdgeLink {
     this.#written = true;
   }
 
-  /** The session has left, and the edge is to know. */
+  /** Tells the edge that the session has left. */
   left(session: number): void {
     writeLeft(this.#ring, { session });
     this.#written = true;
   }
 
-  /** Another edge takes the session's device over: this one is to let go. */
+  /** Another edge takes over the session's device: asks this one to release it. */
   release(session: number): void {
     writeRelease(this.#ring, { session });
     this.#written = true;
@@ -118,7 +118,7 @@ export class EdgeLink {
     this.#written = true;
   }
 
-  /** The peer is to be pinged. */
+  /** Has the peer pinged. */
   probe(session: number): void {
     writeProbe(this.#ring, { session });
     this.#written = true;
@@ -142,7 +142,7 @@ export class EdgeLink {
     this.#written = true;
   }
 
-  /** The request is answered later: until then the owner does nothing for it. */
+  /** The request is answered later; until then the owner does nothing for it. */
   deferred(session: number, request: number): void {
     writeDeferred(this.#ring, { session, request });
     this.#written = true;
@@ -176,8 +176,8 @@ export class EdgeLink {
   }
 
   /**
-   * From here on the session gets the device's events, of which `seq` was the last. What others missed of them until now
-   * is told first: this one has missed nothing.
+   * From now on the session gets the device's events; `seq` was the last one. Gaps of other subscribers are sent first,
+   * because this one has missed nothing.
    * @param types bits of theirs
    */
   attach(session: number, device: number, id: string, seq: number, types = ALL_TYPES): void {
@@ -186,14 +186,14 @@ export class EdgeLink {
     this.#written = true;
   }
 
-  /** What its subscribers missed is told first, while somebody may still get it. */
+  /** Gaps of the device's subscribers are sent first, while somebody may still get them. */
   detach(session: number, device: number): void {
     if (this.#missed.size > 0) this.#tellMissed(device);
     writeDetach(this.#ring, { session, device });
     this.#written = true;
   }
 
-  /** The device leaves the table: what its subscribers of this edge missed, nobody misses any more. */
+  /** The device leaves the table: forgets the gaps of its subscribers on this edge. */
   forgetDevice(device: number): void {
     this.#missed.delete(device);
   }
@@ -215,7 +215,7 @@ export class EdgeLink {
     this.#written = true;
   }
 
-  /** All was told of who gets what. */
+  /** The edge knows again which sessions get which devices. */
   resynced(): void {
     writeResynced(this.#ring, {});
     this.#written = true;
@@ -224,7 +224,7 @@ export class EdgeLink {
   /**
    * Copies an event record to the edge.
    * @param seq 0: nobody could number it
-   * @returns false when the ring has no room for its priority: then the edge's subscribers get a gap for it, if it has a
+   * @returns false if the ring has no room for its priority: the edge's subscribers then get a gap for it, if it has a
    * number
    */
   event(views: RecordViews, offset: number, bytes: number, device: number, seq: number): boolean {
@@ -255,7 +255,7 @@ export class EdgeLink {
     this.#written = true;
   }
 
-  /** A record of the cluster's. */
+  /** Writes a record of the cluster. */
   tell<F extends Fields>(layout: RecordLayout<F>, values: Values<F>): void {
     layout.write(this.#ring, values);
     this.#written = true;

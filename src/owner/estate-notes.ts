@@ -1,4 +1,4 @@
-/** What changes of an owner's estate in a poll, until main is told. Owner thread only. */
+/** Collects changes to the owner's estate during a poll, until main is told. Owner thread only. */
 import type { EstateChanges, KeptClient } from '../records/estate.ts';
 import type { Will } from '../records/requests.ts';
 
@@ -6,7 +6,7 @@ export class EstateNotes {
   readonly #tell: (changes: EstateChanges) => void;
   #clients = new Map<string, KeptClient | undefined>();
   #wills = new Map<string, Will | undefined>();
-  /** By client id: what it was given may still wait for room on its way to it. */
+  /** By client id: the session that it was given may still wait for room on its way to the client. */
   #given = new Map<string, { readonly hasBacklog: boolean }>();
 
   /** @param tell main applies the changes in this order */
@@ -24,17 +24,19 @@ export class EstateNotes {
     this.#clients.set(client, undefined);
   }
 
-  /** The client has back what was kept, once its line has no backlog: until then another owner gives it anew. */
+  /**
+   * The client has its kept session back once its link has no backlog. Until then another owner would give it again.
+   */
   give(client: string, line: { readonly hasBacklog: boolean }): void {
     this.#given.set(client, line);
   }
 
-  /** @param will undefined: the device has none any more */
+  /** @param will undefined: the device no longer has one */
   will(device: string, will: Will | undefined): void {
     this.#wills.set(device, will);
   }
 
-  /** Tells main, if there is anything. After what was written has been made visible. */
+  /** Tells main about changes, if there are any. Call it after the records were made visible. */
   flush(): void {
     // Stryker disable next-line ConditionalExpression,EqualityOperator: without any, it is only dearer
     if (this.#given.size > 0) this.#forgetGiven();

@@ -1,6 +1,6 @@
 /**
- * One more device that filters match: each of them follows it from here on. A subscriber that is connected is told with a
- * page of one; where the filter's devices are still on their way to it, the device is one of them. Owner thread only.
+ * Handles a new device that filters match: each of them follows it from now on. A connected subscriber gets a page with
+ * this one device. If the filter's devices are still on their way to it, the device joins them. Owner thread only.
  */
 import { NONE } from '../presence/columns.ts';
 import { RowState } from '../presence/lifecycle.ts';
@@ -8,7 +8,9 @@ import { NO_BYTES, Notice } from '../records/replies.ts';
 import type { FiltersDeps } from './filters.ts';
 import { isSubscribed } from './subscriptions.ts';
 
-/** @returns whether the filter in this slot has devices on their way to the session, of which this one is one more */
+/**
+ * @returns whether the filter in this slot has devices on their way to the session; the device is then added to them
+ */
 export type JoinsJob = (session: number, slot: number, subscriber: number, device: number) => boolean;
 
 export class FilterGains {
@@ -74,7 +76,7 @@ export class FilterGains {
     else if (row >= 0) subscriptions.move(row, state);
   }
 
-  /** The subscriber follows the device already: the filter's page names it all the same. */
+  /** The subscriber already follows the device; the filter's page names it anyway. */
   #gainFollowed(row: number, session: number, slot: number, isTold: boolean): void {
     const { registry, subscriptions } = this.#deps;
     const state = registry.rowState(row);
@@ -85,7 +87,7 @@ export class FilterGains {
       this.#tellOne(session, registry.filters.nameOf(slot), row);
   }
 
-  /** A page of one device, which is active from there on. */
+  /** Sends a page with one device, which is active from then on. */
   #tellOne(session: number, filter: string, row: number): void {
     const { registry, subscriptions } = this.#deps;
     const page = subscriptions.begin();

@@ -1,4 +1,4 @@
-/** What is under way for filters: requests that name them, and the pages of devices that follow. Owner thread only. */
+/** Jobs for filters: requests that name them, and the pages of devices that come after. Owner thread only. */
 import type { Actor } from '../access/actor.ts';
 import type { Input, RowState } from '../presence/lifecycle.ts';
 import type { FilterEntry, RefusedDevice } from '../records/replies.ts';
@@ -7,36 +7,36 @@ import type { RowWalk } from './row-walks.ts';
 
 /** Devices or rows looked at in one slice: about half a millisecond. */
 export const SLICE_SLOTS = 2048;
-/** Rows changed in one slice: as many as a page brings. */
+/** Rows changed in one slice: as many as a page has. */
 export const SLICE_CHANGES = 1000;
 /** Slices in one poll, however many jobs there are. */
 export const SLICES_PER_STEP = 2;
 
-/** Looks through the table for devices that a filter matches and that have no row, as the subscriber may follow them. */
+/** A search in the table for devices that a filter matches, that the subscriber may follow, and that have no row. */
 export interface Search {
-  /** The device slot at which it goes on. */
+  /** The device slot at which it continues. */
   next: number;
   /** Only for devices that this token did not cover; undefined: for all. */
   readonly before?: Actor | undefined;
 }
 
-/** What is being done for one filter of a request. */
+/** The work for one filter of a request. */
 export interface FilterTarget {
   readonly filter: string;
   readonly prefix: Uint8Array;
   /** Slot of the filter; -1: refused. */
   readonly slot: number;
-  /** As it was before, to be put back when the request fails; undefined: the filter is new. */
+  /** Its earlier state, which is restored if the request fails; undefined: the filter is new. */
   readonly before: { readonly state: RowState; readonly types: number } | undefined;
   /** Devices found. */
   readonly devices: number[];
-  /** Rows that have to be made for them, beside those that are reserved for other filters of the request. */
+  /** Rows that must be created for them, in addition to those reserved for other filters of the request. */
   missing: number;
   /** Prefixes of those. */
   readonly reserved: readonly Uint8Array[];
-  /** Where a scan of the table goes on. */
+  /** Where a scan of the table continues. */
   next: number;
-  /** Of the subscriber's rows, where they are what is looked through. */
+  /** The walk over the subscriber's rows, if those are searched. */
   readonly walk: RowWalk | undefined;
 }
 
@@ -45,12 +45,12 @@ export interface RequestJob {
   readonly subscriber: number;
   readonly session: number;
   readonly request: NamedRequest;
-  /** Still to be done, the first is under way. */
+  /** The filters that are left; the first is in progress. */
   readonly filters: string[];
   target: FilterTarget | undefined;
   readonly results: FilterEntry[];
   readonly refused: RefusedDevice[];
-  /** Whose devices come once the request was answered. */
+  /** Filters whose devices are sent after the answer. */
   readonly pages: PageJob[];
 }
 
@@ -65,28 +65,28 @@ export interface PageJob {
   /** Names its pages for `More`. */
   readonly page: number;
   readonly devices: number[];
-  /** Those among them that the filter has gained: they may have no row yet, whatever the input. */
+  /** Devices that the filter has gained: they may have no row yet, whatever the input. */
   readonly gained: Set<number>;
-  /** Those whose rows an operator has removed since: they stay away. */
+  /** Devices whose rows an operator has removed since: they do not come back. */
   readonly removed: Set<number>;
   at: number;
-  /** What was sent since the peer has read: devices, and bytes of their entries. */
+  /** What was sent since the peer last read: devices, and bytes of their entries. */
   unreadDevices: number;
   unreadBytes: number;
-  /** Rows that it has reserved and not made yet. */
+  /** Rows that it has reserved and not created yet. */
   reserved: number;
   /** Of the subscriber's rows, while the devices are still being gathered. */
   walk: RowWalk | undefined;
-  /** What the filter has gained is still being looked for. */
+  /** A search for devices that the filter has gained is in progress. */
   search: Search | undefined;
-  /** No answer or state change promises it: where there is no device, nothing is told. */
+  /** No answer or state change announced these pages: if there are no devices, nothing is sent. */
   readonly isUnasked: boolean;
-  /** The filter is paused: what it gains is named when it is resumed. */
+  /** The filter is paused: devices that it gains are named when it is resumed. */
   readonly isPaused: boolean;
   /** Devices in one slice. */
   readonly sliceMax: number;
   waits: boolean;
-  /** A device of this page found no room; the subscriber is to be told. */
+  /** A device of this page found no room; the subscriber must be told. */
   isFull: boolean;
 }
 

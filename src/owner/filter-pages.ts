@@ -1,6 +1,6 @@
 /**
- * The devices of a filter, page by page. A page's rows are active from the moment the page is written, and the next one
- * waits until the peer has read. Owner thread only.
+ * Sends the devices of a filter, page by page. A page's rows are active from the moment the page is written. The next
+ * page waits until the peer has read. Owner thread only.
  */
 import { authorize } from '../access/actor.ts';
 import { DEVICES_PER_PAGE, DEVICES_PER_SLICE } from '../limits.ts';
@@ -62,16 +62,15 @@ export class FilterPages {
     return { kind: 'pages', ...rest, page, devices, ...sets, walk, search, ...how, ...state };
   }
 
-  /** An operator has removed the device's row: no page makes another, unless the filter gains the device anew. */
+  /** An operator has removed the device's row: no page creates another, unless the filter gains the device again. */
   passOver(job: PageJob, device: number): void {
     job.gained.delete(device);
     job.removed.add(device);
   }
 
   /**
-   * Filters are active again.
-   * @param input what their rows go through @param hasPages whether pages of a filter are on their way
-   * @returns their pages, and what paused filters gain by another token
+   * Filters are active again. @param input the input that their rows get @param hasPages whether pages of a filter are
+   * on their way @returns their pages, and what paused filters gain through another token
    */
   ofRestarted(
     about: { readonly subscriber: number; readonly session: number; readonly input: Input },
@@ -103,8 +102,8 @@ export class FilterPages {
   }
 
   /**
-   * Another owner has taken over: the one before was about to make rows of the filter active, which is active itself.
-   * @returns their pages; undefined: there are none
+   * Another owner has taken over. The previous one was activating rows of the filter, which is itself active. @returns
+   * their pages; undefined if there are none
    */
   ofTakenOver(subscriber: number, session: number, slot: number): PageJob | undefined {
     const { registry, walks } = this.#deps;
@@ -129,7 +128,9 @@ export class FilterPages {
     return job.devices.length > 0 ? job : undefined;
   }
 
-  /** One slice: a page, unless the devices are still being gathered. @returns whether its last page was sent */
+  /**
+   * Runs one slice: sends a page, unless the devices are still being gathered. @returns whether the last page was sent
+   */
   run(job: PageJob): boolean {
     const { subscriptions, pageBytes } = this.#deps;
     if (!this.#isGathered(job)) return false;
@@ -155,7 +156,7 @@ export class FilterPages {
     return !more;
   }
 
-  /** One slice of what has to be looked through first. @returns whether the job's devices are known */
+  /** Runs one slice of the searches that come first. @returns whether the job's devices are known */
   #isGathered(job: PageJob): boolean {
     if (job.walk !== undefined) {
       if (!this.gather(job)) return false;
@@ -184,19 +185,21 @@ export class FilterPages {
     if (job.waits) job.unreadDevices = job.unreadBytes = 0;
   }
 
-  /** Whether filters follow the device where they match it. */
+  /** Whether filters that match the device follow it. */
   isMatchable(device: number): boolean {
     const { known, deviceState } = this.#deps.registry.devices.rows;
     return known[device] === 1 && deviceState[device] !== DeviceState.free;
   }
 
-  /** Whether the subscriber may follow the device, which is matchable, by a filter, and has no row of it. */
+  /** Whether the subscriber may follow the matchable device through a filter, and has no row for it. */
   lacks(subscriber: number, device: number): boolean {
     const { registry, subscriptions } = this.#deps;
     return registry.findRow(device, subscriber) < 0 && subscriptions.mayFollow(subscriber, device, -1);
   }
 
-  /** One slice of the search: adds the devices that it finds to those of the job. @returns whether it is over */
+  /**
+   * Runs one slice of the search, and adds the devices that it finds to the job. @returns whether the search has ended
+   */
   #search({ subscriber, filter, devices, gained, removed }: PageJob, search: Search): boolean {
     const { registry } = this.#deps;
     const prefix = Buffer.from(filter.slice(0, -1));
@@ -221,12 +224,12 @@ export class FilterPages {
     return to === end;
   }
 
-  /** Whether the filter whose devices they are still exists. */
+  /** Whether the filter of these devices still exists. */
   isThere({ subscriber, slot, filter }: PageJob): boolean {
     return this.#deps.registry.filters.find(subscriber, filter.slice(0, -1)) === slot;
   }
 
-  /** Takes down which of the subscriber's rows become active again. @returns whether all were seen */
+  /** Collects the subscriber's rows that become active again. @returns whether all rows were visited */
   gather(job: PageJob, passes: (row: number) => boolean = () => true): boolean {
     const { registry, walks } = this.#deps;
     const prefix = Buffer.from(job.filter.slice(0, -1));
@@ -239,7 +242,7 @@ export class FilterPages {
     return job.walk!.next === NONE;
   }
 
-  /** One device of a page. Between being found and now it may have gone, or have been denied. */
+  /** Adds one device to a page. It may have left, or been denied, since it was found. */
   #follow(job: PageJob, device: number, page: Page): void {
     const { registry, subscriptions } = this.#deps;
     const { subscriber } = job;

@@ -1,6 +1,6 @@
 /**
- * Requests that name filters: looks through the table, or through the subscriber's rows, in slices, and answers with the
- * number of devices that each filter follows. Owner thread only.
+ * Requests that name filters: searches the table, or the subscriber's rows, in slices, and answers with the number of
+ * devices that each filter follows. Owner thread only.
  */
 import { highWater } from '../memory/layout.ts';
 import { NONE } from '../presence/columns.ts';
@@ -55,7 +55,7 @@ export class FilterRequests {
     return false;
   }
 
-  /** @returns undefined when the filter is refused */
+  /** @returns undefined if the filter is refused */
   #begin(job: RequestJob, filter: string): FilterTarget | undefined {
     const { registry, scopes, walks, filtersMax } = this.#deps;
     const { filters } = registry;
@@ -88,7 +88,7 @@ export class FilterRequests {
     return { filter, prefix: Buffer.from(prefix), slot, before, ...found, walk };
   }
 
-  /** Looks for devices that match. @returns whether all were looked at */
+  /** Searches for devices that match. @returns whether all were visited */
   #scan({ subscriber }: RequestJob, target: FilterTarget): boolean {
     const { registry } = this.#deps;
     const end = highWater(registry.devices);
@@ -98,7 +98,7 @@ export class FilterRequests {
     return to === end;
   }
 
-  /** A device that is known, or is about to be, may be one that the filter follows. */
+  /** Checks whether the filter follows a device that is known, or is about to be. */
   find(subscriber: number, target: FilterTarget, device: number): void {
     const { registry } = this.#deps;
     if (!registry.idStartsWith(device, target.prefix)) return;
@@ -109,7 +109,10 @@ export class FilterRequests {
     target.missing += 1;
   }
 
-  /** Rows for all that a filter matches, or none. @returns false when there is no room: the filter is refused */
+  /**
+   * Reserves rows for all devices that a filter matches, or for none. @returns false if there is no room: the filter is
+   * refused
+   */
   #reserve(job: RequestJob, target: FilterTarget): boolean {
     const { registry, rowsMax } = this.#deps;
     const isTooMany = registry.rowCount(job.subscriber) + target.missing > rowsMax;
@@ -119,13 +122,15 @@ export class FilterRequests {
     return false;
   }
 
-  /** The request is not answered any more. */
+  /** The request will not be answered. */
   cancel(subscriber: number, target: FilterTarget): void {
     this.undo(subscriber, target);
     if (target.walk !== undefined) this.#deps.walks.cancel(target.walk);
   }
 
-  /** The request fails: its filter is as it was before. One that was to go has gone, and its slot may be another's. */
+  /**
+   * The request fails: restores its filter. A filter that was being removed is gone, and its slot may have been reused.
+   */
   undo(subscriber: number, { filter, slot, before }: FilterTarget): void {
     const { filters } = this.#deps.registry;
     if (filters.find(subscriber, filter.slice(0, -1)) !== slot) return;
@@ -136,7 +141,10 @@ export class FilterRequests {
     }
   }
 
-  /** Goes through the subscriber's rows: what a filter gains or loses by another op. @returns whether all were seen */
+  /**
+   * Walks over the subscriber's rows to find what a filter gains or loses through ops other than `subscribe`. @returns
+   * whether all were visited
+   */
   #walk({ subscriber, request }: RequestJob, target: FilterTarget): boolean {
     const { registry, subscriptions, walks } = this.#deps;
     const page = subscriptions.begin();
@@ -175,7 +183,7 @@ export class FilterRequests {
     if (resting !== undefined) page.change(row, resting);
   }
 
-  /** Whether another filter of the subscriber that is active follows the device. */
+  /** Whether another active filter of the subscriber follows the device. */
   #isElsewhereActive(subscriber: number, device: number): boolean {
     const { filters } = this.#deps.registry;
     const id = this.#deps.registry.deviceId(device);

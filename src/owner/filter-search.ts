@@ -1,6 +1,6 @@
 /**
- * Looks through the table for devices that many filters match and may follow, but have no row of: after rules have
- * changed, and for filters that another node kept. In slices, as a hundred thousand devices may have a thousand filters
+ * Searches the table for devices that filters match and may follow, but have no row for: after a change of rules, and
+ * for filters that another node kept. It runs in slices, as a hundred thousand devices may have a thousand filters
  * each. Owner thread only.
  */
 import { highWater } from '../memory/layout.ts';
@@ -10,29 +10,29 @@ import { SLICE_CHANGES, SLICE_SLOTS } from './filter-jobs.ts';
 import type { FilterPages } from './filter-pages.ts';
 import type { Registry } from './registry.ts';
 
-/** What a row that is made costs beside the look at it, in looks. */
+/** The additional cost of creating a row, in rows visited. */
 const GAIN_COST = SLICE_SLOTS / SLICE_CHANGES - 1;
 
-/** What all searches work with. */
+/** Dependencies of all searches. */
 export interface FilterSearchDeps {
   readonly registry: Registry;
   readonly pages: Pick<FilterPages, 'isMatchable' | 'lacks'>;
-  /** The filter, of which nothing is told, follows the devices. */
+  /** The filter follows the devices, without notice. */
   readonly gain: (slot: number, subscriber: number, devices: readonly number[]) => void;
   /** The filter's subscriber gets the devices in pages. */
   readonly bring: (slot: number, subscriber: number, devices: number[]) => void;
 }
 
-/** What is looked for. */
+/** What a search looks for. */
 export interface Sought {
-  /** Filters that may match the id; one may be gone by the time it is looked at. */
+  /** Filters that may match the id; a filter may be gone by the time it is visited. */
   readonly filtersOf: (id: string) => Iterable<number>;
-  /** Whether it is one of the devices that its subscriber is to get, if it lacks it. */
+  /** Whether the subscriber should get the device, if it lacks it. */
   readonly isSought: (subscriber: number, id: string) => boolean;
   readonly over: () => void;
 }
 
-/** What is to come in pages, by slot of the filter. */
+/** Devices to send in pages, by slot of the filter. */
 interface Found {
   readonly subscriber: number;
   readonly prefix: string;
@@ -45,7 +45,7 @@ class FilterSearch {
   readonly #found = new Map<number, Found>();
   /** Pairs whose row an operator has removed meanwhile, as `subscriber device`. */
   readonly #removed = new Set<string>();
-  /** Devices and filters that the slice under way may still look at. */
+  /** Devices and filters that the current slice may still visit. */
   #left = 0;
 
   constructor(deps: FilterSearchDeps & Sought) {
@@ -144,7 +144,7 @@ export class FilterSearches {
     return this.#searches.length;
   }
 
-  /** Begins a search, with a slice at once where no other is under way. */
+  /** Begins a search; runs a slice at once if no other search is in progress. */
   begin(sought: Sought): void {
     this.#searches.push(new FilterSearch({ ...this.#deps, ...sought }));
     if (this.size === 1) this.step();
@@ -157,13 +157,13 @@ export class FilterSearches {
     return 1;
   }
 
-  /** An operator has removed the pair's row: it is not made again. */
+  /** An operator has removed the pair's row: it is not created again. */
   passOver(subscriber: number, device: number): void {
     for (const search of this.#searches) search.passOver(subscriber, device);
   }
 }
 
-/** Whether what the filter gains comes to its subscriber in pages; else it gets rows in the filter's state. */
+/** Whether the subscriber gets what the filter gains in pages; otherwise rows are created in the filter's state. */
 export function isServed({ filters, subscribers }: Registry, slot: number, subscriber: number): boolean {
   return subscribers.rows.session[subscriber] !== NONE && filters.state(slot) === RowState.active;
 }

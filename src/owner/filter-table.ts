@@ -11,13 +11,13 @@ import { RowState } from '../presence/lifecycle.ts';
 import type { FilterSlab, SubscriberSlab } from '../presence/table.ts';
 
 /**
- * What is still to be done for a filter. `pages` and `rules`: a device that it matches may still have no row. Where neither
- * holds, an operator has removed the row, or the subscriber may not follow the device. `resume`: the filter was resumed,
- * and rows of it are still paused.
+ * Work that is left for a filter. `pages` and `rules`: a device that it matches may still lack a row. If neither is
+ * set, a missing row means that an operator has removed it, or that the subscriber may not follow the device. `resume`:
+ * the filter was resumed, and some of its rows are still paused.
  */
 export const Unfinished = { pages: 1, rules: 2, resume: 4 } as const;
 
-/** After which devices without a row are to be looked for. */
+/** Bits that require a search for devices without a row. */
 const LACKING = Unfinished.pages | Unfinished.rules;
 
 /** The states that a filter may have. */
@@ -34,13 +34,13 @@ export class FilterTable {
   readonly #arena: Arena;
   readonly #slots: Slots;
   readonly #byPrefix = new Map<string, Set<number>>();
-  /** By slot: what the row's prefix reads, as every device that appears asks for it. */
+  /** By slot: the prefix of the row as text, because every new device needs it. */
   // Stryker disable next-line ArrayDeclaration: a slot's entry is written with its filter
   readonly #prefixes: string[] = [];
   /** Filters by the length of their prefix. */
   readonly #lengths = new Map<number, number>();
 
-  /** A prefix has its first filter, or has lost its last. */
+  /** A prefix has got its first filter, or lost its last. */
   prefixesChanged: () => void = () => {};
 
   constructor(memory: SharedArrayBuffer, subscribers: SubscriberSlab, arena: Arena) {
@@ -50,7 +50,7 @@ export class FilterTable {
     this.#slots = new Slots(this.slab);
   }
 
-  /** The chunks of the arena that filters use, for an owner that takes over. */
+  /** The arena chunks that filters use, for an owner that takes over. */
   chunks(): number[] {
     const { state, prefix } = this.slab.rows;
     const chunks: number[] = [];
@@ -131,7 +131,7 @@ export class FilterTable {
     return this.#prefixes[slot]!;
   }
 
-  /** As subscribers write it: the prefix and its star. */
+  /** The filter as subscribers write it: the prefix and its star. */
   nameOf(slot: number): string {
     return `${this.prefix(slot)}*`;
   }
@@ -149,7 +149,7 @@ export class FilterTable {
     return (this.slab.rows.unfinished[slot]! & LACKING) !== 0;
   }
 
-  /** Whether rows of the filter that are paused are still to be active. */
+  /** Whether paused rows of the filter must still be activated. */
   isResuming(slot: number): boolean {
     return (this.slab.rows.unfinished[slot]! & Unfinished.resume) !== 0;
   }
@@ -198,7 +198,7 @@ export class FilterTable {
     return [...this.#byPrefix.keys()];
   }
 
-  /** Filters that match the id. Others may come and go before the next is asked for. */
+  /** Filters that match the id. Filters may be added and removed between two steps. */
   *matching(id: string): Generator<number> {
     for (const length of this.#lengths.keys())
       if (length <= id.length) yield* this.#byPrefix.get(id.slice(0, length)) ?? [];
@@ -209,8 +209,8 @@ export class FilterTable {
   }
 
   /**
-   * Bits of the event types that the subscriber's filters ask for of the device; 0: none matches. What a paused one asks
-   * for, or one that its connected subscriber holds, counts only where nothing else follows the device.
+   * Bits of the event types that the subscriber's filters want from the device; 0: no filter matches. The types of a
+   * filter that is paused, or held by its connected subscriber, count only if nothing else follows the device.
    * @param own what the subscription by id asks for; 0: only filters follow
    */
   typesOf(subscriber: number, id: string, own = 0): number {
@@ -227,7 +227,7 @@ export class FilterTable {
     return types === 0 && own === 0 ? resting : types;
   }
 
-  /** What a device that the subscriber's filters match becomes: the state of the one that lets most through. */
+  /** The state of a device that the subscriber's filters match: that of the filter that lets most through. */
   strongestState(subscriber: number, id: string): RowState {
     const { state, nextOfSubscriber } = this.slab.rows;
     let strongest: number = byStrength.length;

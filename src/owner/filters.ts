@@ -1,7 +1,7 @@
 /**
- * Follows made by filters: a prefix makes ordinary subscription rows, for all matching devices at once in slices, and for
- * a new device when it appears. Owner thread only. A request that names filters is a job: it looks through the table in
- * slices, is answered with the number of devices that each filter follows, and then the devices come in pages.
+ * Subscriptions made by filters: a prefix makes ordinary subscription rows, in slices for matching devices that exist,
+ * and for each new device. Owner thread only. A request that names filters is a job: it searches the table in slices,
+ * is answered with the number of devices that each filter follows, and then sends the devices in pages.
  */
 import type { Actor } from '../access/actor.ts';
 import type { AccessRules } from '../access/rules.ts';
@@ -32,7 +32,7 @@ export interface FiltersDeps {
   /** Filters and subscriptions that one subscriber may have. */
   readonly filtersMax: number;
   readonly rowsMax: number;
-  /** A page ends at this many bytes, though it names less than 1000 devices. */
+  /** A page ends at this many bytes, even if it names fewer than 1000 devices. */
   readonly pageBytes: number;
 }
 
@@ -40,18 +40,18 @@ export class Filters {
   readonly #deps: FiltersDeps;
   /** By session, in order; the first is under way. */
   readonly #jobs = new Map<number, Job[]>();
-  /** Sessions whose first job goes on with the next step. */
+  /** Sessions whose first job continues in the next step. */
   readonly #ready = new Set<number>();
   readonly #gone: GoneDevices;
   readonly #gains: FilterGains;
   readonly #pages: FilterPages;
   readonly #requests: FilterRequests;
   readonly #searches: FilterSearches;
-  /** How often other rules began to remove rows, and which of those have been obeyed. */
+  /** How many changes of rules have begun to remove rows, and which of them have been completed. */
   #rulesChanges = 0;
   #rulesObeyed = 0;
 
-  /** Filters may follow a device that they could not until now; undefined: any device. */
+  /** Filters may now follow a device that they could not follow before; undefined: any device. */
   allowed: (device: number | undefined) => void = () => {};
 
   constructor(deps: FiltersDeps) {
@@ -76,7 +76,7 @@ export class Filters {
     return session === undefined ? this.#jobs.size + this.#searches.size > 0 : this.#jobs.has(session);
   }
 
-  /** A request that names filters, beside devices or not. */
+  /** A request that names filters, with or without devices. */
   ask(subscriber: number, request: NamedRequest): void {
     this.#enqueue({
       kind: 'request',
@@ -92,8 +92,8 @@ export class Filters {
   }
 
   /**
-   * An input to all of a subscriber's rows concerns its filters too.
-   * @returns those that it is about, with the state that they have now: what is changed, paused or resumed
+   * Applies an input for all of a subscriber's rows to its filters. @returns the filters concerned, with their new
+   * state
    */
   input(subscriber: number, input: Input): FilterEntry[] {
     const { filters } = this.#deps.registry;
@@ -125,13 +125,13 @@ export class Filters {
       .map((slot) => ({ filter: filters.nameOf(slot), value: filters.state(slot) }));
   }
 
-  /** Filters that wait for their subscriber to ask for them: their disconnect may still be on its way. */
+  /** Filters that wait until their subscriber asks for them; their disconnect may still be in progress. */
   held(subscriber: number): FilterEntry[] {
     this.input(subscriber, 'disconnect');
     return this.list(subscriber).filter(({ value }) => value === RowState.disconnected);
   }
 
-  /** Those that were not asked for go. */
+  /** Removes held filters that were not asked for. */
   expireHeld(subscriber: number): FilterEntry[] {
     const { filters } = this.#deps.registry;
     const waiting = this.list(subscriber).filter(({ value }) => value === RowState.disconnected);
@@ -139,13 +139,13 @@ export class Filters {
     return waiting;
   }
 
-  /** All of the subscriber's filters go. */
+  /** Removes all of the subscriber's filters. */
   removeAll(subscriber: number): void {
     const { filters } = this.#deps.registry;
     for (const slot of filters.ofSubscriber(subscriber)) filters.remove(slot);
   }
 
-  /** Filters that a token does not let match anything any more go. @returns them */
+  /** Removes filters that can no longer match anything under the token. @returns the removed filters */
   removeUncovered(subscriber: number, actor: Actor): FilterEntry[] {
     const { registry, scopes } = this.#deps;
     // Stryker disable next-line ConditionalExpression: a short cut
@@ -160,7 +160,7 @@ export class Filters {
     });
   }
 
-  /** Filters are active again: their devices come as pages. @param input what their rows go through */
+  /** Filters are active again: their devices come in pages. @param input the input that their rows get */
   restart(subscriber: number, session: number, changed: readonly FilterEntry[], input: Input): void {
     const hasPages = (slot: number): boolean => this.#hasPages(session, slot);
     const about = { subscriber, session, input };
@@ -170,23 +170,23 @@ export class Filters {
     }
   }
 
-  /** The filter looks for all that it lacks, and so for what an owner that died while rules changed has left undone. */
+  /** Whether the filter must search for all that it lacks, including what an owner left that died during new rules. */
   #looksForAll(slot: number): void {
     if (this.#rulesObeyed === this.#rulesChanges) this.#deps.registry.filters.finish(slot, Unfinished.rules);
   }
 
-  /** A device that filters match is there: it has connected for the first time, or an operator publishes for it. */
+  /** A device that filters match exists now: it has connected for the first time, or an operator publishes for it. */
   appeared(device: number): void {
     this.#gains.byAll(device);
   }
 
-  /** The pair was denied and is not any more: the subscriber's filters may follow the device. */
+  /** The pair is no longer denied: the subscriber's filters may follow the device. */
   rematch(subscriber: number, device: number): void {
     this.allowed(device);
     if (this.#deps.registry.devices.rows.known[device] === 1) this.#gains.byFiltersOf(subscriber, device);
   }
 
-  /** An operator has removed the pair's row: pages that are on their way do not bring it back. */
+  /** An operator has removed the pair's row: pages on their way do not bring it back. */
   removed(subscriber: number, device: number): void {
     this.#searches.passOver(subscriber, device);
     const session = this.#deps.registry.subscribers.rows.session[subscriber]!;
@@ -194,14 +194,14 @@ export class Filters {
       for (const pages of job.kind === 'pages' ? [job] : job.pages) this.#pages.passOver(pages, device);
   }
 
-  /** Other access rules are about to remove rows; should this owner not live to the end of it, another rescans. */
+  /** New access rules are about to remove rows. If this owner dies before the end, the next one rescans. */
   rulesChange(): void {
     // Stryker disable next-line AssignmentOperator: one change is only to differ from another
     this.#rulesChanges += 1;
     this.#deps.registry.filters.beginAll(Unfinished.rules);
   }
 
-  /** Filters that another node kept: what they match is followed, in their state. */
+  /** Filters that another node kept: they follow what they match, in their state. */
   rescanOf(subscriber: number): void {
     const { registry } = this.#deps;
     const { filters } = registry;
@@ -231,8 +231,8 @@ export class Filters {
   }
 
   /**
-   * Other access rules are in force: what they do not deny any more is followed. A pair that was not denied before and
-   * has no row is one that an operator has removed.
+   * New access rules are in force: filters follow what is no longer denied. If a pair was not denied before and has no
+   * row, an operator has removed the row.
    */
   rescan(before: AccessRules): void {
     const { registry, access } = this.#deps;
@@ -255,7 +255,7 @@ export class Filters {
     });
   }
 
-  /** Another owner has taken over: what the one before was about to do for the subscriber's filters is done. */
+  /** Another owner has taken over: completes what the previous one was doing for the subscriber's filters. */
   recover(subscriber: number, session: number): void {
     const { registry } = this.#deps;
     this.#endLeftovers(subscriber);
@@ -271,7 +271,7 @@ export class Filters {
     }
   }
 
-  /** Rows of filters that are gone go: the owner before this one had begun to unsubscribe from those. */
+  /** Removes rows of filters that no longer exist: the previous owner had begun to unsubscribe from them. */
   #endLeftovers(subscriber: number): void {
     const { registry, subscriptions } = this.#deps;
     registry.forEachOfSubscriber(subscriber, (row, device) => {
@@ -281,7 +281,7 @@ export class Filters {
     });
   }
 
-  /** Only filters follow the device, and it leaves the table. */
+  /** A device that only filters follow leaves the table. */
   deviceGone(device: number): void {
     const { registry, subscriptions } = this.#deps;
     // Stryker disable next-line ConditionalExpression: a short cut
@@ -300,7 +300,7 @@ export class Filters {
     if (job?.kind === 'pages' && job.page === page && job.waits) this.#run(session, job);
   }
 
-  /** The session is over: what it asked for is not done any more. */
+  /** The session has ended: drops its jobs. */
   sessionOver(session: number): void {
     this.#gone.forget(session);
     const jobs = this.#jobs.get(session);
@@ -339,7 +339,7 @@ export class Filters {
     }
   }
 
-  /** One slice of a session's first job; the next begins when it is done. */
+  /** Runs one slice of a session's first job; the next job begins when it is done. */
   #run(session: number, job: Job): void {
     const isDone = job.kind === 'pages' ? this.#pages.run(job) : this.#requests.run(job);
     if (!isDone) {
@@ -356,7 +356,7 @@ export class Filters {
     else this.#jobs.delete(session);
   }
 
-  /** Where the filter's devices are still on their way to the subscriber, one more is one of them. */
+  /** If the filter's devices are still on their way to the subscriber, adds the new device to them. */
   #joinsJob(session: number, slot: number, subscriber: number, device: number): boolean {
     for (const job of this.#jobs.get(session) ?? []) {
       if (job.kind === 'pages' && job.slot !== slot) continue;
@@ -385,7 +385,7 @@ export class Filters {
     return this.#jobs.get(session)?.some((job) => job.kind === 'pages' && job.slot === slot) === true;
   }
 
-  /** Devices that the filter gains come in pages; where there are none, nothing is told. */
+  /** Sends devices that the filter gains in pages; if there are none, nothing is sent. */
   #bring(slot: number, subscriber: number, what: { devices: number[] } | { search: Search }): void {
     const { registry } = this.#deps;
     const session = registry.subscribers.rows.session[subscriber]!;

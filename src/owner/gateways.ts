@@ -1,6 +1,6 @@
 /**
- * Gateways by their ids: a newer connection of the same id replaces an older one, on whatever edge. Their devices are
- * sessions of their own (`devices.ts`), which the gateway's edge takes out when the gateway goes. Owner thread only.
+ * Gateways by id: a newer connection with the same id replaces an older one, whichever edges they are on. Their devices
+ * have their own sessions (`devices.ts`), which the gateway's edge ends when the gateway goes. Owner thread only.
  */
 import { type CloseEntry, closes } from '../codes.ts';
 import { NONE } from '../presence/columns.ts';
@@ -8,7 +8,7 @@ import type { Join } from '../records/requests.ts';
 import { edgeOf } from '../records/sessions.ts';
 import type { EdgeLink } from './edge-link.ts';
 
-/** What a cluster changes for gateways: a newer connection of the id may be on another node. */
+/** What a cluster changes for gateways: a newer connection with the id may be on another node. */
 export interface GatewayHomes {
   connected(id: string): void;
   /** No connection of the id is left. */
@@ -19,7 +19,7 @@ interface Connected {
   readonly session: number;
   /** Wall-clock ms. */
   readonly connectedAt: number;
-  /** Of its join; 0 for one that another owner let in. */
+  /** The ticket of its join; 0 if another owner admitted it. */
   readonly ticket: number;
 }
 
@@ -55,7 +55,7 @@ export class Gateways {
     return this.#byId.has(id);
   }
 
-  /** A newer connection of the id is on another node. */
+  /** A newer connection with the id is on another node. */
   surrender(id: string, close: CloseEntry): void {
     const connected = this.#byId.get(id);
     if (connected === undefined) return;
@@ -63,7 +63,7 @@ export class Gateways {
     this.#replace(connected.session, close);
   }
 
-  /** An edge says, after this owner took over, that it holds the gateway. */
+  /** An edge reports, after this owner took over, that it holds the gateway. */
   rejoin(join: Join): void {
     const { session, actor, again, connectedAt } = join;
     if (!again) {

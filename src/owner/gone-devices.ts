@@ -1,6 +1,6 @@
 /**
- * Devices that only filters followed and that have left the table: their followers are told soon, many at a time. Until
- * then another may have a follower's slot, but nobody has its session. Owner thread only.
+ * Devices that only filters followed and that have left the table: their followers are told soon, many devices at a
+ * time. Until then a follower's slot may be reused, but its session number is not. Owner thread only.
  */
 import { DEVICES_PER_PAGE } from '../limits.ts';
 import { NONE } from '../presence/columns.ts';
@@ -27,7 +27,7 @@ export class GoneDevices {
     this.#subscriptions = subscriptions;
   }
 
-  /** Sessions that are to be told. */
+  /** Sessions that must be told. */
   get size(): number {
     return this.#ids.size;
   }
@@ -44,7 +44,7 @@ export class GoneDevices {
     this.#ids.delete(session);
   }
 
-  /** At most 1000 devices in a notice. @returns how many sessions there were to tell */
+  /** Sends notices with at most 1000 devices each. @returns the number of sessions that were told */
   tell(): number {
     // Stryker disable next-line ConditionalExpression: a short cut, as the writer is large
     if (this.#ids.size === 0) return 0;

@@ -1,8 +1,8 @@
 /**
- * Devices that connect on one edge while another still holds their older connection. The older one's edge is asked to
- * let go, and until it has, the new one waits here with what it says: so events keep their order, none that came over
- * the older connection is lost, and no two threads write one device's `lastSeen`. Within one edge nobody waits: its
- * ring has everything in order. Owner thread only.
+ * Devices that connect on one edge while another edge still holds their older connection. The older edge is asked to
+ * release it. Until it has, the new session waits here with its events. So events keep their order, no event of the
+ * older connection is lost, and no two threads write one device's `lastSeen`. On a single edge nobody waits, because
+ * its ring is in order. Owner thread only.
  */
 import type { RecordViews } from '../memory/ring.ts';
 import { copyOfEvent, wholeEventBytes } from '../records/event.ts';
@@ -12,9 +12,9 @@ import { edgeOf } from '../records/sessions.ts';
 /** A session that waits for an older one to leave. */
 export interface HeldSession {
   readonly join: Join;
-  /** What it has sent meanwhile, in order. */
+  /** Its events since then, in order. */
   readonly events: readonly RecordViews[];
-  /** It is over already. */
+  /** It has already ended. */
   readonly left: SessionEnd | undefined;
 }
 
@@ -22,7 +22,7 @@ export interface HeldSession {
 export interface SessionEnd {
   /** By a goodbye. */
   readonly clean: boolean;
-  /** Its edge waits for `Left`, which comes after the acks of all that the session said. */
+  /** Its edge waits for `Left`, which comes after the acks of all the session's events. */
   readonly confirm: boolean;
 }
 
@@ -31,13 +31,16 @@ interface Waiting extends HeldSession {
   left: SessionEnd | undefined;
 }
 
-/** What all who wait may send before it is refused. An edge lets go within milliseconds, unless its thread stalls. */
+/**
+ * How much all waiting sessions together may send; more is refused. An edge releases a device within milliseconds,
+ * unless its thread stalls.
+ */
 export const HELD_BYTES_MAX = 4 * 1024 * 1024;
 
 export class Handovers {
   /** By session that waits. */
   readonly #waiting = new Map<number, Waiting>();
-  /** By session that is to leave: those that wait for it, in the order in which they connected. */
+  /** By leaving session: the sessions that wait for it, in the order in which they connected. */
   readonly #queues = new Map<number, Waiting[]>();
   #heldBytes = 0;
 
@@ -51,7 +54,7 @@ export class Handovers {
     return this.#waiting.has(session);
   }
 
-  /** @returns whether it is the first to wait for `older`, whose edge is to be asked then */
+  /** @returns whether it is the first to wait for `older`; the caller then asks the older one's edge */
   wait(older: number, join: Join): boolean {
     const waiting: Waiting = { join, events: [], left: undefined };
     this.#waiting.set(join.session, waiting);
@@ -64,7 +67,7 @@ export class Handovers {
     return queue === undefined;
   }
 
-  /** Takes an event of a session that waits. @returns false when there is no room for it */
+  /** Keeps an event of a waiting session. @returns false if there is no room for it */
   hold(session: number, views: RecordViews, offset: number): boolean {
     const bytes = wholeEventBytes(views, offset);
     if (this.#heldBytes + bytes > HELD_BYTES_MAX) return false;
@@ -73,7 +76,7 @@ export class Handovers {
     return true;
   }
 
-  /** A session that waits is over: it will have been in and have left. @returns false when it does not wait */
+  /** A waiting session has ended: it will join and leave in its turn. @returns false if it does not wait */
   leave(session: number, how: SessionEnd): boolean {
     const waiting = this.#waiting.get(session);
     if (waiting === undefined) return false;
@@ -81,7 +84,7 @@ export class Handovers {
     return true;
   }
 
-  /** The session has left. @returns those that waited for it, in order; they wait no more */
+  /** The session has left. @returns the sessions that waited for it, in order; they no longer wait */
   take(older: number): readonly HeldSession[] {
     const queue = this.#queues.get(older);
     if (queue === undefined) return [];

@@ -1,4 +1,4 @@
-/** The hub's own events of devices. Owner thread only. */
+/** The hub's own events about devices. Owner thread only. */
 import type { Clock } from '../clock.ts';
 import { type DeviceState, deviceStateNames } from '../presence/lifecycle.ts';
 import { EventField, EventFlag, privateViews, writeOwnEvent } from '../records/event.ts';
@@ -17,7 +17,7 @@ export class HubEvents {
     this.#clock = clock;
   }
 
-  /** Puts what the hub says of a device's state into `views`. @returns its length */
+  /** Writes the hub's event about a device's state into `views`. @returns its length */
   state(state: Exclude<DeviceState, 0>, reason: string): number {
     const flags = EventFlag.payloadIsJson | EventFlag.fromHub;
     const payload = Buffer.from(JSON.stringify({ state: deviceStateNames[state], reason }));

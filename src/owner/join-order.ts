@@ -1,35 +1,38 @@
 /**
- * Lets the devices and gateways of all edges join in the order in which they came, though the owner reads one ring after
- * the other: before a join, the other edges' rings are worked off up to the first join that came after it. So of two
- * connections of an id the newer one wins, and what an edge had said of the older one counts before it. Where more is
- * ahead than may be worked off at once, the newer one joins first, and the older one finds it there. Owner thread only.
- * Below, "device" stands for both.
+ * Makes the devices and gateways of all edges join in the order in which they connected, although the owner reads one
+ * ring after the other. Before a join, it processes the other edges' rings up to the first join that came later. So of
+ * two connections with one id the newer one wins, and earlier records about the older one are processed first. If the
+ * backlog is too large for one poll, the newer connection joins first, and the older one then finds it in its place.
+ * Owner thread only. Below, "device" stands for both.
  */
 import type { Join } from '../records/requests.ts';
 import { edgeOf } from '../records/sessions.ts';
 
 export interface JoinOrderDeps {
   readonly edges: number;
-  /** Works off what an edge has said up to its next device that joins. @returns that one; undefined: none for now */
+  /** Processes an edge's records up to its next join. @returns that join; undefined if there is none for now */
   advance(edge: number): Join | undefined;
   join(join: Join): void;
 }
 
 export class JoinOrder {
   readonly #deps: JoinOrderDeps;
-  /** By edge: a device that is to join next, taken out of the ring while another's turn was looked for. */
+  /** By edge: the device that joins next, read from the ring during the search for another's turn. */
   readonly #next: (Join | undefined)[] = [];
 
   constructor(deps: JoinOrderDeps) {
     this.#deps = deps;
   }
 
-  /** Whether any edge's next device is known and has not joined. */
+  /** Whether the next device of any edge is known but has not joined. */
   get hasWaiting(): boolean {
     return this.#next.some((join) => join !== undefined);
   }
 
-  /** Lets the edge's next device join where it is known: nothing later of the edge may be taken before. @returns 1 or 0 */
+  /**
+   * Lets the edge's next device join, if it is known: no later record of the edge may be processed before it. @returns
+   * 1 or 0
+   */
   resume(edge: number): number {
     const join = this.#next[edge];
     if (join === undefined) return 0;
@@ -38,7 +41,7 @@ export class JoinOrder {
     return 1;
   }
 
-  /** Lets a device join, after all that came before it. */
+  /** Lets a device join, after all devices that came before it. */
   join(join: Join): void {
     const edge = edgeOf(join.session);
     for (;;) {

@@ -21,17 +21,17 @@ export interface OwnerLoopDeps {
 }
 
 const SLEEP_MS_MAX = 1000;
-/** So long may events that nobody waits for lie in the rings: 25 ms at 30,000 per second are 150 KB. */
+/** How long events that nobody waits for may stay in the rings: 25 ms at 30,000 per second are 150 KB. */
 const DOZE_MS_MAX = 25;
 const BACKLOG_PAUSE_MS = 1;
-/** Where a long answer goes on, or timers are due: the edges work off one slice before they get the next. */
+/** The pause while a long answer continues or timers are due: the edges process one slice before they get the next. */
 const SLICE_PAUSE_MS = 1;
 const LAG_WINDOW_MS = 1000;
 const BEAT_MS = 100;
 
 /**
- * Runs until it is told to stop. Blocks its thread. Between polls it sleeps until there is a record; under load it pauses
- * instead, or dozes as long as nobody waits for what it finds.
+ * Runs until it is told to stop. Blocks its thread. Between polls it sleeps until there is a record. Under load it
+ * pauses instead, for longer if nobody waits for the events.
  */
 export function runOwnerLoop(deps: OwnerLoopDeps): void {
   const { owner, sleeper, clock, counters, pauseMs, obeyCommands } = deps;
@@ -63,7 +63,7 @@ export function runOwnerLoop(deps: OwnerLoopDeps): void {
   }
 }
 
-/** Beats, and tells how late the loop runs and what CPU it takes. */
+/** Beats, and reports how late the loop runs and how much CPU it uses. */
 class SignsOfLife {
   readonly #heart: Heart;
   readonly #cells: Float64Array;

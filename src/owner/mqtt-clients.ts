@@ -1,7 +1,7 @@
 /**
- * Who holds which MQTT client id, and what the sessions of clients that are away keep. Clients of one id replace each
- * other, whatever they are in the hub, on whichever edges: the newer one has the id once the older one has left, and gets
- * what it kept. What a session keeps is its edge's to read. Owner thread only; main keeps a copy for the next owner.
+ * Knows who holds which MQTT client id, and holds the kept sessions of absent clients. Clients with one id replace each
+ * other, whatever their roles and edges: the newer one gets the id once the older one has left, together with its kept
+ * session. Only edges interpret the contents of a session. Owner thread only; main keeps a copy for the next owner.
  */
 import type { Clock } from '../clock.ts';
 import { closes } from '../codes.ts';
@@ -16,22 +16,22 @@ export interface MqttClientsDeps {
   /** By edge. */
   readonly links: readonly EdgeLink[];
   readonly clock: Clock;
-  /** Subscriptions that the id's subscriber left behind go. */
+  /** Removes the subscriptions that the id's subscriber left behind. */
   readonly drop: (subscriber: string) => void;
   readonly notes: EstateNotes;
 }
 
 interface Client {
   readonly session: number;
-  /** Waits until the one before it has left. */
+  /** The client that waits until this one has left. */
   next: Register | undefined;
 }
 
-/** Time between two looks for what is kept no longer, ms. */
+/** Time between two searches for expired sessions, ms. */
 const SWEEP_MS = 1000;
-/** Sessions looked at in one go: a fraction of a millisecond. There may be hundreds of thousands. */
+/** Sessions checked per tick: a fraction of a millisecond. There may be hundreds of thousands. */
 export const SWEPT_PER_TICK = 1024;
-/** About what an entry takes beside its text. */
+/** Approximate size of an entry without its text. */
 const ENTRY_BYTES = 200;
 
 export class MqttClients {
@@ -45,7 +45,7 @@ export class MqttClients {
   #sweepAtMs = 0;
   /** Of the look under way. */
   #sweep: Iterator<[string, KeptClient]> | undefined;
-  /** Those that wait until every edge has said whom it holds; undefined: none has to. */
+  /** Clients that wait until every edge has reported its clients; undefined: none has to. */
   #newcomers: Register[] | undefined;
 
   constructor(deps: MqttClientsDeps) {
@@ -57,13 +57,13 @@ export class MqttClients {
     return this.#kept.size;
   }
 
-  /** Takes over what another owner left. Who has which id, the edges say. */
+  /** Takes over what another owner left. The edges report who has which id. */
   adopt(kept: Estate['clients']): void {
     this.#newcomers = [];
     for (const [id, one] of kept) this.#hold(id, one);
   }
 
-  /** Every edge has said whom it holds. */
+  /** Every edge has reported its clients. */
   recovered(): void {
     const newcomers = this.#newcomers ?? [];
     this.#newcomers = undefined;
@@ -118,12 +118,12 @@ export class MqttClients {
       if (edgeOf(session) === edge) this.deregister({ session, id: '', keepMs: 0, kept: '' });
   }
 
-  /** An operator ends the subscriber: nothing is kept of it. */
+  /** An operator ends the subscriber: forgets its session. */
   forget(id: string): void {
     if (this.#release(id) !== undefined) this.#deps.notes.forget(id);
   }
 
-  /** Lets go of what is kept no longer, a few at a time. Often. */
+  /** Removes expired sessions, a few at a time. Call it often. */
   tick(now: number): void {
     if (this.#sweep === undefined && (this.#kept.size === 0 || now < this.#sweepAtMs)) return;
     this.#sweep ??= this.#kept.entries();
@@ -150,7 +150,7 @@ export class MqttClients {
     if (kept !== undefined) this.#deps.notes.give(id, link);
   }
 
-  /** Another owner let it in. What was kept it has, if it was given that. */
+  /** Another owner admitted the client. If it was given its kept session, it has it. */
   #reenter(register: Register): void {
     this.#enter(register);
     this.forget(register.id);

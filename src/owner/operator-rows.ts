@@ -27,7 +27,7 @@ export class OperatorRows {
     this.#deps = deps;
   }
 
-  /** Applies an operator's input to one row and tells the subscriber. @returns the row, or -1 when it is gone */
+  /** Applies an operator's input to one row and tells the subscriber. @returns the row, or -1 if it was removed */
   input(row: number, input: Input): number {
     const { registry, subscriptions, filters, sweeps, wheel, clock, settings } = this.#deps;
     const { rows } = registry.subscriptions;
@@ -56,8 +56,8 @@ export class OperatorRows {
   }
 
   /**
-   * What the operator makes of a pair that has no subscription is one by id: to what its subscriber had asked for, or asks
-   * for by filters; else to all types.
+   * The types of a subscription that an operator creates. It is a subscription by id, to the types that its subscriber
+   * had asked for, or asks for through filters; otherwise to all.
    * @param asked bits of the types that a subscription by id had before the pair was denied, 0 none
    */
   #typesFor(device: number, subscriber: number, asked = 0): number {
@@ -65,7 +65,10 @@ export class OperatorRows {
     return asked | registry.filters.typesOf(subscriber, registry.deviceId(device), asked) || ALL_TYPES;
   }
 
-  /** Makes a pair's row in the state to which an operator's input leads. @returns the row, or -1 when the table is full */
+  /**
+   * Creates a pair's row in the state to which an operator's input leads. @returns the row, or -1 when the table is
+   * full
+   */
   make(device: number, subscriber: number, input: Input): number {
     const { registry, subscriptions, wheel, clock, settings } = this.#deps;
     const connected = registry.subscribers.rows.session[subscriber] !== NONE;
@@ -85,7 +88,7 @@ export class OperatorRows {
   }
 }
 
-/** What a state is for a subscriber that is not connected. */
+/** The corresponding state for a subscriber that is not connected. */
 function disconnected(state: RowState): RowState {
   // Stryker disable next-line BooleanLiteral: nor for a disconnect
   return nextRowState(state, 'disconnect', false);

@@ -1,4 +1,4 @@
-/** What operators change, through the admin API. Owner thread only. */
+/** Carries out operators' changes, from the admin API. Owner thread only. */
 import { type Input, RowState } from '../presence/lifecycle.ts';
 import { type OperatorCommand, type OperatorResult, ToOwner } from '../records/commands.ts';
 import { Notice } from '../records/replies.ts';
@@ -63,7 +63,7 @@ export class Operator {
     this.#sweep = sweep;
   }
 
-  /** Carries the command out; when this returns, what it changed holds for every event received from now on. */
+  /** Carries out the command; when this returns, the change applies to every event received from now on. */
   run(command: OperatorCommand): OperatorResult {
     switch (command.kind) {
       case ToOwner.SetRow:
@@ -124,15 +124,17 @@ export class Operator {
   }
 
   /**
-   * Allowing is a grant, and so is making a subscription of a pair that is denied otherwise: every subscription that is
-   * not granted is one that the rules and the default access allow.
+   * Allowing is a grant, and so is creating a subscription for a pair that is otherwise denied. So every subscription
+   * without a grant is allowed by the rules and the default access.
    */
   #setGranted(row: number, status: RowStatus): void {
     if (status === 'allow' || status === 'deny') this.#registry.setGranted(row, status === 'allow');
     else if (this.#subscriptions.decide(row) === 'deny') this.#registry.setGranted(row, true);
   }
 
-  /** The row is made in the state that the operator wants: no thread sees a denied pair as anything else. */
+  /**
+   * Creates the row directly in the state that the operator wants: no thread ever sees a denied pair in another state.
+   */
   #makeRow(device: string, subscriber: string, status: RowStatus): number {
     const registry = this.#registry;
     const deviceSlot = registry.ensureDeviceOf(device);

@@ -1,4 +1,4 @@
-/** What the owner is given, and how its side of a cluster is made of it. */
+/** The owner's dependencies, and how its side of a cluster is built from them. */
 import type { AccessRule } from '../access/rules.ts';
 import type { Clock } from '../clock.ts';
 import { attachHistory } from '../history/memory.ts';
@@ -34,15 +34,15 @@ export interface OwnerDeps {
   readonly clock: Clock;
   readonly counters: Counters;
   readonly settings: OwnerSettings;
-  /** The access rules in force; the table's subscriptions obey them already. */
+  /** The access rules in force; the subscriptions in the table already obey them. */
   readonly rules: readonly AccessRule[];
-  /** The table is one that an owner left when it died. */
+  /** Whether the table was left by an owner that died. */
   readonly takesOver?: boolean;
-  /** What that one left beside it. */
+  /** What that owner left outside the table. */
   readonly estate?: Estate;
-  /** What this one would leave has changed. */
+  /** What this owner would leave has changed. */
   readonly bequeath?: (changes: EstateChanges) => void;
-  /** Number of the cluster link among the edges, and what makes this side of it; absent: this hub is alone. */
+  /** The cluster link's number among the edges, and the factory of this side of it; absent: this hub is alone. */
   readonly cluster?: ClusterSide | undefined;
 }
 

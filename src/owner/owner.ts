@@ -48,7 +48,7 @@ import { Timers } from './timers.ts';
 
 export class Owner {
   readonly registry: Registry;
-  /** Where a snapshot goes, before the first poll. */
+  /** Restores a snapshot, before the first poll. */
   readonly restorer: Restorer;
   readonly #deps: OwnerDeps;
   readonly #devices: Devices;
@@ -64,12 +64,12 @@ export class Owner {
   readonly #timers: Timers;
   /** undefined: this hub is alone. */
   readonly #cluster: Cluster | undefined;
-  /** Only while this owner takes over from one that died. */
+  /** Set only while this owner takes over from one that died. */
   #recovery: Recovery | undefined;
   readonly #turns = new RequestTurns();
-  /** Edge whose thread is gone, while the rest of its ring is read: nothing of that may wait, for its sessions end then. */
+  /** Edge whose thread has died, while its ring is read to the end: no record may wait, as its sessions then end. */
   #goneEdge: number | undefined;
-  /** What is ready waits for edges that are behind; undefined before the first slice. */
+  /** Whether work that is ready waits for edges that are behind; undefined before the first slice. */
   #isHeldBack: boolean | undefined;
 
   constructor(deps: OwnerDeps) {
@@ -163,14 +163,14 @@ export class Owner {
     }
   }
 
-  /** False while it takes over: then it carries out no command. */
+  /** False while it takes over; it then carries out no commands. */
   get isWhole(): boolean {
     return this.#recovery === undefined;
   }
 
   /**
-   * Works off what waits, at most `limit` records of each ring.
-   * @returns the records, timers and slices worked off; 0 means idle
+   * Processes what waits, at most `limit` records per ring. @returns the records, timers and slices processed; 0 means
+   * idle
    */
   poll(limit: number): number {
     const { rings, clock } = this.#deps;
@@ -196,7 +196,7 @@ export class Owner {
     return done;
   }
 
-  /** The edge's thread is gone: what it still said holds, then everyone it held is disconnected. */
+  /** The edge's thread has died: processes its remaining records, then disconnects its peers. */
   edgeGone(edge: number): void {
     if (edge === this.#deps.cluster?.edge) this.#cluster?.linkGone();
     this.#goneEdge = edge;
@@ -214,7 +214,7 @@ export class Owner {
     this.flush(1); // of other rings, too, what came before a join
   }
 
-  /** The hub drains: what is kept here is left to other nodes of the cluster. */
+  /** The hub drains: leaves what is kept here to other nodes of the cluster. */
   leaveAll(): void {
     this.#cluster?.leaveAll();
     this.flush();
@@ -232,12 +232,12 @@ export class Owner {
     return this.#joins.hasWaiting || this.#deps.rings.some((ring) => ring.hasRecords);
   }
 
-  /** Whether the last poll left records behind that are to be taken without a pause. */
+  /** Whether the last poll left records that must be processed without a pause. */
   get isCutShort(): boolean {
     return this.#turns.isCutShort;
   }
 
-  /** Whether records of the owner's wait for room in a ring. */
+  /** Whether records of the owner wait for room in a ring. */
   hasBacklog(): boolean {
     return this.#deps.links.some((link) => link.hasBacklog);
   }
@@ -250,7 +250,7 @@ export class Owner {
     return Math.min(timers, this.#cluster?.untilNextMs(now) ?? timers);
   }
 
-  /** Makes what was written visible to the other threads, and wakes them. @param done records worked off */
+  /** Makes written records visible to the other threads, and wakes them. @param done records processed */
   flush(done = 0): void {
     for (const link of this.#deps.links) link.commit();
     this.#notes.flush();
@@ -260,7 +260,7 @@ export class Owner {
     for (const link of this.#deps.links) link.ring();
   }
 
-  /** Stops early when its peers ask for much, so that the other edges get their turn. */
+  /** Polls one edge. Stops early if its peers request much, so that the other edges get their turn. */
   #pollEdge(edge: number, limit: number): number {
     const ring = this.#deps.rings[edge]!;
     this.#turns.enter(edge);
@@ -280,8 +280,8 @@ export class Owner {
   }
 
   /**
-   * Whether what the edge says next is to stay in its ring for now. While this owner takes over, an edge that has said
-   * all waits until the others have: its events may be for their subscribers.
+   * Whether the edge's next record must stay in its ring for now. During a takeover, an edge that has reported
+   * everything waits for the others, because its events may be for their subscribers.
    */
   #hasToWait(edge: number, ring: RingConsumer): boolean {
     const recovery = this.#recovery;
@@ -289,7 +289,7 @@ export class Owner {
     return isAhead || this.#turns.isOver(edge, ring);
   }
 
-  /** While this owner takes over, the link starts anew: what it said before that counts for nothing. */
+  /** During a takeover, the link restarts: its earlier records are ignored. */
   #takeOfCluster(edge: number, ring: RingConsumer, offset: number): void {
     if (ring.kind === ToOwnerRecord.Synced) this.#recovery?.synced(edge);
     else if (this.#recovery === undefined || this.#recovery.isOver) this.#cluster!.take(ring, offset);
@@ -371,7 +371,7 @@ export class Owner {
     else this.#joins.join(join);
   }
 
-  /** Works off an edge's ring, as far as there is work left, up to a device or gateway that joins. @returns that one */
+  /** Processes an edge's ring, within the work left, up to the join of a device or gateway. @returns that join */
   #advance(edge: number): Join | undefined {
     if (edge === this.#deps.cluster?.edge) return undefined; // nobody joins there, and it has records of its own
     const ring = this.#deps.rings[edge]!;

@@ -1,6 +1,5 @@
 /**
- * The rows of devices and of subscribers, each found by its id. Owner thread only. What links the two is in
- * `registry.ts`.
+ * The rows of devices and subscribers, found by id. Owner thread only. `registry.ts` links the two.
  */
 import { Arena, type ArenaReader, NO_TEXT } from '../memory/arena.ts';
 import { IdMap } from '../memory/id-map.ts';
@@ -15,9 +14,9 @@ import { SharedTexts } from './shared-texts.ts';
 export class PeerTable {
   readonly devices: DeviceSlab;
   readonly subscribers: SubscriberSlab;
-  /** Devices that nobody but subscribers and operators has named. */
+  /** Devices that only subscribers and operators have named. */
   unusedCount = 0;
-  /** Called with a device's row that is about to be there, and with one that is about to be freed. */
+  /** Called before a device's row is created, and before one is freed. */
   deviceMade: (slot: number) => void = () => {};
   deviceFreed: (slot: number) => void = () => {};
   /** Ids and statuses, for whoever copies them as bytes. */
@@ -64,7 +63,7 @@ export class PeerTable {
     return this.ensureDevice(bytes, 0, bytes.length);
   }
 
-  /** Finds the device or makes its row, offline and never seen. @returns its slot, or -1 when the table is full */
+  /** Finds the device or creates its row, offline and never seen. @returns its slot, or -1 when the table is full */
   ensureDevice(id: Uint8Array, start: number, length: number): number {
     const found = this.findDevice(id, start, length);
     if (found >= 0) return found;
@@ -117,7 +116,7 @@ export class PeerTable {
     this.deviceSlots.release(slot);
   }
 
-  /** Its numbering starts anew. */
+  /** Its numbering starts over. */
   beginEpoch(slot: number): void {
     this.devices.rows.epoch[slot] = newEpoch();
   }
@@ -131,8 +130,8 @@ export class PeerTable {
   }
 
   /**
-   * Remembers what the device says of itself.
-   * @returns false when there is no room for it: then the old status stays, and the caller counts
+   * Stores the device's own status. @returns false if there is no room for it: the old status stays, and the caller
+   * counts that
    */
   setDeviceStatus(slot: number, source: Uint8Array, start: number, length: number): boolean {
     const { rows } = this.devices;
@@ -147,7 +146,9 @@ export class PeerTable {
     return true;
   }
 
-  /** The gateway by which the device is connected, '' for none; without room in the arena it has none to show. */
+  /**
+   * Stores the gateway through which the device is connected, '' for none; without room in the arena, none is shown.
+   */
   setGateway(slot: number, gateway: string): void {
     const { rows } = this.devices;
     const before = rows.gateway[slot]!;
@@ -176,12 +177,12 @@ export class PeerTable {
     return this.devices.rows.firstRow[device] !== NONE;
   }
 
-  /** Whether a subscription holds on to the device: a filter's alone does not. */
+  /** Whether a subscription keeps the device in the table; one made only by a filter does not. */
   isHeld(device: number): boolean {
     return this.devices.rows.holders[device] !== 0;
   }
 
-  /** The device is one that filters match: it has connected, or an operator has published for it. */
+  /** From now on filters match the device: it has connected, or an operator has published for it. */
   setKnown(device: number): void {
     const { known } = this.devices.rows;
     if (known[device] === 1) return;
@@ -208,7 +209,7 @@ export class PeerTable {
     return this.ensureSubscriber(bytes, 0, bytes.length);
   }
 
-  /** Finds the subscriber or makes its row, not connected. @returns its slot, or -1 when the table is full */
+  /** Finds the subscriber or creates its row, not connected. @returns its slot, or -1 when the table is full */
   ensureSubscriber(id: Uint8Array, start: number, length: number): number {
     const found = this.findSubscriber(id, start, length);
     if (found >= 0) return found;
@@ -254,7 +255,7 @@ export class PeerTable {
   }
 }
 
-/** Told apart from every other by chance alone: there are 2^52. */
+/** Random, so it is unique only by chance: there are 2^52. */
 function newEpoch(): number {
   return 1 + Math.floor(Math.random() * 2 ** 52);
 }

@@ -1,20 +1,23 @@
-/** What the owner does in one poll at most, so that every peer's events get their turn. */
+/** Limits on what the owner does in one poll, so that every peer's events get their turn. */
 export const PollLimits = {
-  /** Timers of one kind looked at, so that a mass expiry does not hold up events. */
+  /** Timers of one kind that are checked, so that a mass expiry does not delay events. */
   timers: 1024,
-  /** For as long as this at most, ms: what a timer leads to may be much. So many fire between two looks at the clock. */
+  /**
+   * How long timers may take, ms, because one timer may cause much work; and how many fire between two reads of the
+   * clock.
+   */
   timersMs: 2,
   timersPerLook: 8,
-  /** What a join and a leave cost of a ring's work, in devices named: a gateway brings and loses thousands at once. */
+  /** What a join or a leave costs of a ring's work, in devices named: a gateway brings and loses thousands at once. */
   joinWork: 4,
-  /** And each row that a join makes for those whose filters follow a device from here on. */
+  /** What each row costs that a join creates for the filters that match the device. */
   gainWork: 2,
   leaveWork: 2,
-  /** Rows that joins may look at beyond what sweeps have: a subscriber that comes back gets its first page at once. */
+  /** Rows that joins may visit in addition to those of sweeps: a returning subscriber gets its first page at once. */
   joinRows: 1024,
-  /** Records that the history's cleaner looks at when there is nothing else to do. */
+  /** Records that the history's cleaner visits when there is nothing else to do. */
   recordsCleanedWhenIdle: 256,
-  /** Time until the edges are looked at again that were behind, ms. */
+  /** Time until edges that were behind are checked again, ms. */
   heldBackMs: 1,
 } as const;
 

@@ -1,8 +1,9 @@
 /**
- * How an owner takes over from one that died: it repairs the table from its rows, asks every edge whom it holds, and
- * serves nobody's events until all have answered and know again who gets what. What the dead one had looked at and not
- * given back may have had its effect or not: events among it are lost and counted; joins and leaves follow from what the
- * edges say; requests that were not answered the edges send again. What it left beside the table main has. Owner thread only.
+ * How an owner takes over from one that died. It repairs the table from its rows and asks every edge for its sessions.
+ * It processes no events until all edges have answered and know again who gets what. Records that the dead owner had
+ * read but not released may or may not have taken effect: events among them are lost and counted, joins and leaves
+ * follow from the edges' reports, and edges resend unanswered requests. Main has what the dead owner kept outside the
+ * table. Owner thread only.
  */
 import type { HistoryLog } from '../history/log.ts';
 import { Counter, type Counters } from '../memory/counters.ts';
@@ -39,18 +40,18 @@ export interface RecoveryDeps {
   /** By edge. */
   readonly links: readonly EdgeLink[];
   readonly counters: Counters;
-  /** What the dead owner left beside the table. */
+  /** What the dead owner left outside the table. */
   readonly estate: Estate;
 }
 
-/** The end of a session. Of a device's it takes effect after the events that came before it. */
+/** The end of a session. For a device, it takes effect after the events that came before it. */
 type Leave = ReturnType<typeof readLeave>;
 
 export class Recovery {
   readonly #deps: RecoveryDeps;
-  /** Edges that have not said all yet. */
+  /** Edges that have not reported everything yet. */
   readonly #waiting = new Set<number>();
-  /** Events that stood before an edge's last join, and ends of devices' sessions, in order: what the rings hold. */
+  /** Events from before an edge's last join, and ends of devices' sessions, in order: at most what the rings hold. */
   readonly #held: (RecordViews | Leave)[] = [];
 
   constructor(deps: RecoveryDeps) {
@@ -72,12 +73,12 @@ export class Recovery {
     return this.#waiting.size === 0;
   }
 
-  /** Whether the edge has named all it holds. */
+  /** Whether the edge has named all its sessions. */
   isSynced(edge: number): boolean {
     return !this.#waiting.has(edge);
   }
 
-  /** An edge says whom it holds. */
+  /** An edge reports a session. */
   rejoin(join: Join): void {
     const { devices, subscribers, gateways } = this.#deps;
     if (join.kind === SessionKind.device) devices.rejoin(join);
@@ -85,12 +86,12 @@ export class Recovery {
     else gateways.rejoin(join);
   }
 
-  /** An event that cannot be sent on yet. */
+  /** Keeps an event that cannot be sent on yet. */
   hold(views: RecordViews, offset: number): void {
     this.#held.push(copyOfEvent(views, offset));
   }
 
-  /** A session is over. */
+  /** A session has ended. */
   leave(leave: Leave): void {
     const { subscribers, gateways } = this.#deps;
     this.#held.push(leave);
@@ -98,7 +99,7 @@ export class Recovery {
     gateways.leave(leave.session);
   }
 
-  /** The edge has named every peer it holds: whoever else was connected to it is not any more. */
+  /** The edge has named all its peers: all others are no longer connected to it. */
   synced(edge: number): void {
     if (!this.#waiting.delete(edge)) return;
     const { registry, devices, subscribers, links } = this.#deps;
@@ -138,7 +139,7 @@ export class Recovery {
     this.#deps.counters.add(Counter.droppedOwnerRestart, events);
   }
 
-  /** How a session ended, no edge says again; and to say it twice changes nothing. */
+  /** Edges do not repeat how a session ended, so this processes it again; a second time changes nothing. */
   #repeat({ kind, views }: RingConsumer, offset: number): void {
     const { devices, clients } = this.#deps;
     if (kind === ToOwnerRecord.Leave) this.leave({ ...readLeave(views, offset), confirm: false });

@@ -1,7 +1,7 @@
 /**
- * The writing side of the presence table: makes, links and frees subscriptions and keeps every count as it changes; rows
- * of devices and subscribers are in `peer-table.ts`. Owner thread only; knows no ring and no socket. Rules of status are
- * in `presence/lifecycle.ts`; this only records them.
+ * The writing side of the presence table: creates, links and frees subscriptions and updates every count. Rows of
+ * devices and subscribers are in `peer-table.ts`. Owner thread only; knows no ring and no socket. The rules for
+ * statuses are in `presence/lifecycle.ts`; this file only stores the results.
  */
 import { NO_TEXT } from '../memory/arena.ts';
 import { attachSlab, highWater } from '../memory/layout.ts';
@@ -25,11 +25,11 @@ import { PeerTable } from './peer-table.ts';
 
 export interface RowOptions {
   readonly granted?: boolean;
-  /** Bits of the event types that are delivered. Of a pair that an operator merely allowed or denied there are none. */
+  /** Bits of the event types that are delivered; none for a pair that an operator merely allowed or denied. */
   readonly types?: number;
   /** Those that the subscription by id asks for; 0: only filters follow. */
   readonly ownTypes?: number;
-  /** It takes one of the rows that are reserved. */
+  /** Whether it takes one of the reserved rows. */
   readonly reserved?: boolean;
 }
 
@@ -39,19 +39,19 @@ export class Registry extends PeerTable {
   readonly edges: number;
   /** Active subscriptions by device × edge: which edges an event goes to. */
   readonly interest: Uint32Array;
-  /** A device that wants to know it has its first listener, or has lost its last. */
+  /** A device that wants to know has its first listener, or has lost its last. */
   interestChanged: (slot: number) => void = () => {};
-  /** Of a cluster: what the device's subscriptions want of it has changed. */
+  /** In a cluster: what the device's subscriptions need from it has changed. */
   levelChanged: ((slot: number) => void) | undefined;
-  /** Called with a row that is about to go, while it is still in its lists. */
+  /** Called before a row is removed, while it is still in its lists. */
   rowRemoved: (row: number) => void = () => {};
   readonly #rowSlots: Slots;
   readonly #pairs: PairMap;
-  /** Rows that pages of filters will make: of all, and by subscriber, where there are any. */
+  /** Rows that pages of filters will create: in total, and by subscriber if there are any. */
   #reservedRows = 0;
   readonly #reservedOf = new Map<number, number>();
 
-  /** @param memory a table that is fresh, or `adopt`ed at once @param edges threads that hold connections */
+  /** @param memory a new table, or one that is `adopt`ed at once @param edges threads that hold connections */
   constructor(memory: PresenceMemory, edges: number) {
     super(memory);
     this.subscriptions = attachSlab(subscriptionColumns, memory.subscriptions);
@@ -97,7 +97,7 @@ export class Registry extends PeerTable {
 
   // What other nodes and edges have of them
 
-  /** Another node follows the device actively, or no more. @param edge of the link to it */
+  /** Another node follows the device actively, or no longer does. @param edge of the link to it */
   countPeer(device: number, edge: number, change: 1 | -1): void {
     const { rows } = this.devices;
     begin(rows.version, device);
@@ -109,7 +109,7 @@ export class Registry extends PeerTable {
       this.interestChanged(device);
   }
 
-  /** Another node has subscriptions that wait for a reconnect, or none any more. */
+  /** Another node has subscriptions that wait for a reconnect, or no longer has any. */
   countPeerWaiting(device: number, change: 1 | -1): void {
     Atomics.add(this.devices.rows.waiting, device, change);
   }
@@ -148,7 +148,7 @@ export class Registry extends PeerTable {
     return (this.subscriptions.rows.rowState[row]! & GRANTED) !== 0;
   }
 
-  /** Makes the pair's row, which must not exist, in a state other than none. @returns its slot, or -1 when full */
+  /** Creates the pair's row, which must not exist, in a state other than none. @returns its slot, or -1 when full */
   createRow(device: number, subscriber: number, state: RowState, options: RowOptions = {}): number {
     const isFollow = state !== RowState.allow && state !== RowState.deny;
     const { granted = false, types = isFollow ? ALL_TYPES : 0, ownTypes = types, reserved = false } = options;
@@ -170,7 +170,10 @@ export class Registry extends PeerTable {
     return row;
   }
 
-  /** Rows are kept for what the subscriber is about to follow, or no more. @param change how many more; below 0: fewer */
+  /**
+   * Reserves rows for what the subscriber is about to follow, or releases them. @param change how many more; below 0:
+   * fewer
+   */
   reserve(subscriber: number, change: number): void {
     this.#reservedRows += change;
     const count = this.#reservedOfSubscriber(subscriber) + change;
@@ -188,7 +191,7 @@ export class Registry extends PeerTable {
     return this.#reservedRows;
   }
 
-  /** Rows that may be made, apart from those that are reserved. */
+  /** Rows that may be created, not counting reserved ones. */
   get freeRows(): number {
     return this.#rowSlots.freeCount - this.#reservedRows;
   }
@@ -203,7 +206,7 @@ export class Registry extends PeerTable {
     return (this.subscriptions.rows.rowState[row]! & FILTERED) !== 0;
   }
 
-  /** @param ownTypes what the subscription by id asks for; 0: from here on only filters follow @param types in all */
+  /** @param ownTypes what the subscription by id asks for; 0: from now on only filters follow @param types in total */
   setTypes(row: number, ownTypes: number, types: number): void {
     const { rows } = this.subscriptions;
     rows.types[row] = types;
@@ -212,8 +215,8 @@ export class Registry extends PeerTable {
   }
 
   /**
-   * The row is an operator's: it holds on to its device. What a denied subscriber had asked for is kept, as the operator
-   * may let it have that again; one that is allowed has asked for nothing yet.
+   * An operator has set the row, so it keeps its device in the table. The types that a denied subscriber had asked for
+   * are kept, because the operator may allow them again; an allowed one has asked for nothing yet.
    */
   setHeld(row: number): void {
     const { types, ownTypes } = this.subscriptions.rows;
@@ -234,7 +237,7 @@ export class Registry extends PeerTable {
     this.levelChanged?.(device[row]!);
   }
 
-  /** Whether the row holds on to its device: it is more than a filter's, or an operator has allowed the pair. */
+  /** Whether the row keeps its device in the table: not only filters follow, or an operator has allowed the pair. */
   #holds(row: number): boolean {
     return !this.isFiltered(row) || this.isGranted(row);
   }

@@ -1,7 +1,7 @@
 /**
- * Shares the owner's time for what peers ask among the edges. Joins, leaves and requests of a ring have a bound in each
- * poll, and the requests of all of them together take no longer in a poll than one of a thousand devices. An event of
- * another peer waits for one of these at most, however many edges there are. Owner thread only.
+ * Shares the owner's time for peers' requests among the edges. Joins, leaves and requests of a ring are bounded in each
+ * poll, and the requests of all rings together take no longer than one request of a thousand devices. So an event of
+ * another peer waits for at most one of these, however many edges there are. Owner thread only.
  */
 import { REQUEST_WORK_PER_POLL } from '../limits.ts';
 import type { RingConsumer } from '../memory/ring.ts';
@@ -14,9 +14,9 @@ export class RequestTurns {
   #left = 0;
   /** What joins, leaves and requests may still cost in this turn of a ring. */
   #ringLeft = 0;
-  /** Edge whose request waited for the next poll, in which it comes before others'. */
+  /** The edge whose request was deferred to the next poll, where it comes first. */
   #heldUp = NOBODY;
-  /** The ring that is read has had a request taken. */
+  /** Whether a request of the current ring has been taken. */
   #hasHadOne = false;
   #isCutShort = false;
 
@@ -27,14 +27,14 @@ export class RequestTurns {
   }
 
   /**
-   * Joins and leaves have used up the turn of a ring, and the events behind them wait: the next poll is to come at once.
-   * Where it was a request, the edges first need time for the answer.
+   * Whether joins and leaves have used up the turn of a ring, and events wait behind them: the next poll must then come
+   * at once. After a request, the edges first need time for the answer.
    */
   get isCutShort(): boolean {
     return this.#isCutShort;
   }
 
-  /** The edge's ring is about to be read. */
+  /** The turn of the edge's ring begins. */
   enter(edge: number): void {
     this.#ringLeft = REQUEST_WORK_PER_POLL;
     this.#hasHadOne = false;
@@ -46,7 +46,7 @@ export class RequestTurns {
     return this.#ringLeft > 0;
   }
 
-  /** Whether the edge's next record is a request that waits for another poll: the ring is not to be read on. */
+  /** Whether the edge's next record is a request that must wait for another poll, so reading the ring stops. */
   isOver(edge: number, ring: Pick<RingConsumer, 'peek'>): boolean {
     if (this.#left > 0 && this.#heldUp === NOBODY) return false;
     const kind = ring.peek();
@@ -55,7 +55,7 @@ export class RequestTurns {
     return true;
   }
 
-  /** Something that is no request. @param work in devices */
+  /** Charges work that is not a request. @param work in devices */
   spend(work: number): void {
     this.#ringLeft -= work;
     if (this.#ringLeft <= 0 && !this.#hasHadOne) this.#isCutShort = true;

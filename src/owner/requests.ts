@@ -1,6 +1,6 @@
 /**
- * What subscribers ask for about devices that they name, at most 1000 a request: done and answered at once. What
- * concerns all of a subscriber's devices is a sweep (`sweeps.ts`). Owner thread only.
+ * Subscribers' requests that name devices, at most 1000 each: carried out and answered at once. Requests about all of a
+ * subscriber's devices are sweeps (`sweeps.ts`). Owner thread only.
  */
 import type { Input } from '../presence/lifecycle.ts';
 import { maySubscribe, nextRowState, RowState } from '../presence/lifecycle.ts';
@@ -76,7 +76,10 @@ export class Requests {
     return undefined;
   }
 
-  /** The pair's row, active from the start: nothing on the way to it is anybody's to see. @returns -1 when full */
+  /**
+   * Creates the pair's row, active from the start, so that no one sees an intermediate state. @returns -1 if the table
+   * is full
+   */
   #makeRow(known: number, name: string, slot: number, types: number, filtered: number): number {
     const { registry, devices } = this.#deps;
     const device = known >= 0 ? known : registry.ensureDeviceOf(name);

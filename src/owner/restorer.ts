@@ -48,7 +48,7 @@ export class Restorer implements RestoreTarget {
     this.#deps.access.rules = new AccessRules(rules);
   }
 
-  /** Offline, and removed in time like any device that is. */
+  /** Restores a device as offline; it is removed in time like any offline device. */
   #device({ device, seq, lastSeen, status, epoch }: Saved<'device'>): string | undefined {
     const { registry, devices, history, clock } = this.#deps;
     const slot = registry.ensureDeviceOf(device);
@@ -71,7 +71,7 @@ export class Restorer implements RestoreTarget {
     return undefined;
   }
 
-  /** Without a row it waits for its subscriber as long as one that is lost. */
+  /** Restores a vip; without subscriptions, its row is kept as long as that of a lost subscriber. */
   #vip({ subscriber }: Saved<'vip'>): string | undefined {
     const { registry, wheel, clock, settings } = this.#deps;
     const slot = registry.ensureSubscriberOf(subscriber);
@@ -81,7 +81,7 @@ export class Restorer implements RestoreTarget {
     return undefined;
   }
 
-  /** A pair that is there twice was set anew while the snapshot was taken: then a denial counts. */
+  /** Restores a pair. If it occurs twice, it was changed while the snapshot was taken: the denial then counts. */
   #pair({ device, subscriber, access }: Saved<'pair'>): string | undefined {
     const { registry, devices } = this.#deps;
     const deviceSlot = registry.ensureDeviceOf(device);

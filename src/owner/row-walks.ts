@@ -1,6 +1,6 @@
 /**
- * Walks over a subscriber's rows that pause between slices, while rows come and go. A row that is made meanwhile stands
- * at the head of the list and is not visited; one that goes is stepped over. Owner thread only.
+ * Walks over a subscriber's rows that pause between slices, while rows are added and removed. A row that is added
+ * meanwhile is at the head of the list and is not visited; a removed one is skipped. Owner thread only.
  */
 import { NONE } from '../presence/columns.ts';
 import type { Registry } from './registry.ts';
@@ -29,7 +29,7 @@ export class RowWalks {
   }
 
   /**
-   * Visits the next rows of a walk; `visit` must neither make nor remove rows.
+   * Visits the next rows of a walk; `visit` must neither create nor remove rows.
    * @param visit returns false to stop before the row it was given
    * @param rowsMax at most so many
    * @returns the rows visited
@@ -46,7 +46,7 @@ export class RowWalks {
     return done;
   }
 
-  /** The walk is over before its end. */
+  /** Ends the walk early. */
   cancel(walk: RowWalk): void {
     this.#forget(walk);
     walk.next = NONE;

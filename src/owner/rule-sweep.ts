@@ -1,7 +1,6 @@
 /**
- * Puts access rules in force: for every subscribe at once, and for the subscriptions there are a bounded number at a
- * time, so that events do not wait for a large table. Main asks for the next part until there is none. Owner thread
- * only.
+ * Puts access rules in force: at once for every subscribe, and a bounded number at a time for existing subscriptions,
+ * so that events do not wait for a large table. Main asks for the next part until there is none. Owner thread only.
  */
 import { type AccessRule, AccessRules } from '../access/rules.ts';
 import { SWEEP_ROWS_MAX } from '../limits.ts';
@@ -62,8 +61,8 @@ export class RuleSweep {
   }
 
   /**
-   * Looks at the next subscriptions; only between `begin` and the part without a next. A row that comes meanwhile
-   * obeys the new rules already, so no slot needs to be looked at twice.
+   * Checks the next subscriptions; only between `begin` and the part without a next. Rows that are created meanwhile
+   * already obey the new rules, so no slot needs to be checked twice.
    */
   part(from: number): SweepPart {
     const end = highWater(this.#registry.subscriptions);
@@ -89,7 +88,7 @@ export class RuleSweep {
     return this.#subscriptions.decide(row, this.#rules) === 'deny';
   }
 
-  /** The notice first, then nothing more is delivered. */
+  /** Sends the notice, then ends delivery. */
   #remove(subscriber: number, rows: readonly number[]): void {
     const registry = this.#registry;
     const subscriptions = this.#subscriptions;

@@ -1,10 +1,10 @@
-/** What each subscriber's token lets it follow. Owner thread only; kept as long as the subscriber's row. */
+/** Knows what each subscriber's token lets it follow. Owner thread only; kept as long as the subscriber's row. */
 import { type Actor, authorize } from '../access/actor.ts';
 
 export class TokenScopes {
   /** By subscriber slot; only those that may not follow everything. */
   readonly #restricted = new Map<number, Actor>();
-  /** The same of the tokens with which filters came to follow what they follow. */
+  /** The same for the tokens under which filters follow what they follow. */
   readonly #filtersWith = new Map<number, Actor>();
 
   set(slot: number, actor: Actor): void {
@@ -18,8 +18,8 @@ export class TokenScopes {
   }
 
   /**
-   * From here on the subscriber's filters follow what its token covers.
-   * @returns whose token they went by until now, if it may have covered less
+   * From now on the subscriber's filters follow what its token covers. @returns the actor of the previous token, if
+   * that may have covered less
    */
   useForFilters(slot: number): Actor | undefined {
     const before = this.#filtersWith.get(slot);
@@ -29,12 +29,12 @@ export class TokenScopes {
     return isSame(before, now) ? undefined : before;
   }
 
-  /** Whether the subscriber's filters follow what another token than its last covered. */
+  /** Whether the subscriber's filters still follow what a token before its latest one covered. */
   isOtherForFilters(slot: number): boolean {
     return !isSame(this.#filtersWith.get(slot), this.#restricted.get(slot));
   }
 
-  /** Whether the token that the subscriber came with last covers every device. */
+  /** Whether the subscriber's latest token covers every device. */
   coversAll(slot: number): boolean {
     return !this.#restricted.has(slot);
   }
@@ -51,7 +51,7 @@ export class TokenScopes {
   }
 }
 
-/** Whether the two, of which each may cover everything, cover the same. */
+/** Whether the two cover the same; either may cover everything. */
 function isSame(one: Actor | undefined, other: Actor | undefined): boolean {
   if (one === undefined || other === undefined) return one === other;
   return one.devices!.isSameAs(other.devices!);

@@ -1,14 +1,14 @@
 /**
- * Which row each session of one role is connected to, and which of two came first. Owner thread only; it can be rebuilt
- * from the rows.
+ * Maps each session of one role to its row, and knows which of two sessions came first. Owner thread only; can be
+ * rebuilt from the rows.
  */
 import { edgeOf } from '../records/sessions.ts';
 
 export class SessionSlots {
   readonly #slots = new Map<number, number>();
-  /** By slot: the ticket of its session, 0 for one that another owner let in. */
+  /** By slot: the ticket of its session, 0 if another owner admitted it. */
   readonly #tickets: Float64Array;
-  /** Sessions of rows that were taken over and that their edge has not confirmed yet. */
+  /** Sessions of rows that were taken over, until their edge confirms them. */
   readonly #unconfirmed = new Set<number>();
 
   /** @param capacity rows of the role */
@@ -27,7 +27,7 @@ export class SessionSlots {
     this.#tickets[slot] = ticket;
   }
 
-  /** Whether the row has a session that joined after the one with this ticket. Rings are not read in that order. */
+  /** Whether the row has a session with a higher ticket than this one. Rings are not read in the order of tickets. */
   hasNewer(slot: number, ticket: number): boolean {
     return ticket < this.#tickets[slot]!;
   }
@@ -39,13 +39,13 @@ export class SessionSlots {
     this.#unconfirmed.delete(session);
   }
 
-  /** A session that a row of another owner names. */
+  /** Takes over a session that a row of another owner names. */
   adopt(session: number, slot: number): void {
     this.set(session, slot, 0);
     this.#unconfirmed.add(session);
   }
 
-  /** Its edge still holds it. @returns whether it was waited for */
+  /** Its edge still holds it. @returns whether the confirmation was awaited */
   confirm(session: number): boolean {
     return this.#unconfirmed.delete(session);
   }

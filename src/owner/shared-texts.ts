@@ -1,10 +1,10 @@
-/** Texts that many rows have in common: each stands once in the arena, as long as a row names it. Owner thread only. */
+/** Texts that many rows share: each is in the arena once, as long as a row refers to it. Owner thread only. */
 import { type Arena, NO_TEXT } from '../memory/arena.ts';
 
 interface Held {
   readonly text: string;
   readonly chunk: number;
-  /** Rows that name it. */
+  /** Rows that refer to it. */
   count: number;
 }
 
@@ -17,7 +17,7 @@ export class SharedTexts {
     this.#arena = arena;
   }
 
-  /** One more row names the text. @returns its chunk; `NO_TEXT` for '' and where the arena has no room */
+  /** Adds a reference of a row. @returns the text's chunk; `NO_TEXT` for '' or if the arena has no room */
   hold(text: string): number {
     if (text === '') return NO_TEXT;
     let held = this.#byText.get(text);
@@ -31,7 +31,7 @@ export class SharedTexts {
     return held.chunk;
   }
 
-  /** A row that named it names it no more. */
+  /** Removes a reference of a row. */
   release(chunk: number): void {
     const held = this.#byChunk.get(chunk);
     if (held === undefined) return;
@@ -42,7 +42,7 @@ export class SharedTexts {
     this.#arena.release(chunk);
   }
 
-  /** Takes over what rows of another owner name: one chunk for each row, in an arena that has been adopted. */
+  /** Takes over the references of another owner's rows: one chunk per row, in an arena that has been adopted. */
   adopt(chunks: Iterable<number>): void {
     this.#byText.clear();
     this.#byChunk.clear();

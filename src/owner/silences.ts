@@ -1,6 +1,6 @@
 /**
- * What a subscriber's timer leads to: silence, and the end of what is kept or held for it. Which state a row gets is in
- * `presence/lifecycle.ts`. Owner thread only.
+ * Handles a subscriber's timer: silence, and the expiry of what is kept or held for it. `presence/lifecycle.ts` decides
+ * the states of rows. Owner thread only.
  */
 import type { Clock } from '../clock.ts';
 import type { Pulse } from '../memory/heartbeat.ts';
@@ -66,7 +66,7 @@ export class Silences {
     this.#wake(slot, now + this.#times.removeAfterMs(slot) - silentMs);
   }
 
-  /** A connected subscriber whose silence is on record was heard. */
+  /** A connected subscriber that was marked silent has shown a sign of life. */
   heard(slot: number): void {
     const { registry, clock, sweeps } = this.#deps;
     const { silent } = registry.subscribers.rows;
@@ -76,7 +76,7 @@ export class Silences {
     sweeps.input(slot, 'activity', Notice.heard);
   }
 
-  /** Its connection is gone: what it kept expires in its time. */
+  /** The timer of a lost subscriber: what is kept for it expires in time. */
   #timerOfLost(slot: number, now: number): void {
     const { registry, wheel } = this.#deps;
     const lastSeen = Number(Atomics.load(registry.subscribers.rows.lastSeen, slot));
@@ -91,7 +91,7 @@ export class Silences {
     return pulses[registry.subscribers.rows.edge[slot]!]!.silentMs(lastSeen, now);
   }
 
-  /** Has the timer run out at the time, or when what the subscriber holds expires. */
+  /** Sets the timer to this time, or to the time when what the subscriber holds expires. */
   #wake(slot: number, atMs: number): void {
     this.#deps.wheel.set(slot, Math.min(this.#times.heldUntilMs(slot), atMs));
   }
@@ -102,8 +102,8 @@ export class Silences {
   }
 
   /**
-   * The edge stores last_seen, then looks whether the subscriber is silent; this stores silent, then looks at
-   * last_seen: one of the two notices when a frame comes in just now.
+   * The edge stores last_seen, then checks whether the subscriber is silent; this stores silent, then checks last_seen.
+   * So at least one of the two notices a frame that arrives at this moment.
    */
   #silence(slot: number, lastSeen: number): void {
     const { registry, sweeps } = this.#deps;

@@ -1,17 +1,19 @@
-/** What a cluster changes for subscribers, as the owner's other parts see it. */
+/** What a cluster changes for subscribers, as seen by the rest of the owner. */
 import type { Join, Request } from '../records/requests.ts';
 
-/** What a cluster changes for subscribers: another node may keep what is theirs. */
+/** What a cluster changes for subscribers: another node may keep their subscriptions. */
 export interface SubscriberHomes {
-  /** A subscriber connected. @returns false while it is not known who keeps its subscriptions: `enter` follows */
+  /**
+   * A subscriber connected. @returns false if it is not known yet which node keeps its subscriptions: `enter` follows
+   */
   admits(join: Join): boolean;
-  /** @returns whether it is the request of one that waits to be let in */
+  /** @returns whether the request is from a subscriber that waits for admission */
   asks(request: Request): boolean;
-  /** A connection is over. @returns whether it was one that waited to be let in */
+  /** A connection has ended. @returns whether it was waiting for admission */
   leaves(session: number): boolean;
-  /** Connections of the edge that wait to be let in. */
+  /** Connections of the edge that wait for admission. */
   waitingOf(edge: number): number[];
-  /** The connection of one that was let in is over. */
+  /** The connection of an admitted subscriber has ended. */
   disconnected(slot: number): void;
   /** The row is about to be freed. */
   freed(slot: number): void;
@@ -19,7 +21,7 @@ export interface SubscriberHomes {
   kicked(id: string, number: number): void;
 }
 
-/** Requests that wait until it is known where devices are. */
+/** Requests that wait until the homes of devices are known. */
 export interface RequestWaits {
   /** @returns whether the request waits; `Subscribers.answer` is called later */
   defers(subscriber: number, request: Request): boolean;

@@ -1,6 +1,6 @@
 /**
- * The times that hold for single subscribers, where they are not those of the settings: what is held or kept for how
- * long, and how much silence a protocol allows for. Owner thread only.
+ * Times of single subscribers that differ from the settings: how long subscriptions are held or kept, and how much
+ * silence a protocol allows. Owner thread only.
  */
 
 export interface SubscriberTimeSettings {
@@ -10,18 +10,18 @@ export interface SubscriberTimeSettings {
 
 export class SubscriberTimes {
   readonly #settings: SubscriberTimeSettings;
-  /** By subscriber that holds what it kept: hub clock, ms, when that expires. */
+  /** By subscriber with held subscriptions: hub clock, ms, when these expire. */
   readonly #held = new Map<number, number>();
-  /** By subscriber that is gone and whose session is kept for a time of its own: hub clock, ms, when that is over. */
+  /** By absent subscriber whose session has its own retention time: hub clock, ms, when that ends. */
   readonly #kept = new Map<number, number>();
-  /** By connected subscriber whose protocol allows for more silence than the settings: how much, ms. */
+  /** By connected subscriber whose protocol allows more silence than the settings: how much, ms. */
   readonly #silence = new Map<number, number>();
 
   constructor(settings: SubscriberTimeSettings) {
     this.#settings = settings;
   }
 
-  /** Where removal is set to come before inactive, rows go without having been inactive. */
+  /** If removal is set to come before inactivity, rows are removed without having been inactive. */
   get firstMs(): number {
     const { subscriberInactiveAfterMs, subscriberRemoveAfterMs } = this.#settings;
     return Math.min(subscriberInactiveAfterMs, subscriberRemoveAfterMs);
@@ -37,7 +37,7 @@ export class SubscriberTimes {
     return this.#atLeast(slot, this.#settings.subscriberRemoveAfterMs);
   }
 
-  /** How long to wait before its silence is looked at again, ms. */
+  /** How long to wait before its silence is checked again, ms. */
   lookAfterMs(slot: number, silentMs: number): number {
     const leftMs = this.#atLeast(slot, this.firstMs) - silentMs;
     return Number.isFinite(leftMs) ? leftMs : this.firstMs;
@@ -47,7 +47,7 @@ export class SubscriberTimes {
     return Math.max(ms, this.#silence.get(slot) ?? 0);
   }
 
-  /** @param silenceMsMin no silence limit is shorter; 0: those of the settings hold */
+  /** @param silenceMsMin lower bound of every silence limit; 0: the settings apply */
   connected(slot: number, silenceMsMin = 0): void {
     this.#kept.delete(slot);
     // Stryker disable next-line ConditionalExpression,EqualityOperator: an entry of 0 is as good as none

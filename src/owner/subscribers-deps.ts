@@ -1,4 +1,4 @@
-/** What the subscriber side of the owner is given. */
+/** Dependencies of the owner's subscriber side. */
 import type { EdgeLink } from './edge-link.ts';
 import type { Filters } from './filters.ts';
 import type { Requests } from './requests.ts';

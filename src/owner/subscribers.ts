@@ -1,4 +1,7 @@
-/** Who is connected where, and what they ask for: effects of `presence/lifecycle.ts`. Owner thread only. */
+/**
+ * Knows which subscriber is connected where, and carries out requests: the effects of `presence/lifecycle.ts`. Owner
+ * thread only.
+ */
 import type { Actor } from '../access/actor.ts';
 import { closes } from '../codes.ts';
 import { highWater } from '../memory/layout.ts';
@@ -26,7 +29,7 @@ export class Subscribers {
 
   /** undefined: there is no cluster. */
   homes: SubscriberHomes | undefined;
-  /** Whom operators of a cluster have made a vip, here or not. */
+  /** Subscribers that operators of a cluster have made vips, whether they are here or not. */
   vips: ReadonlySet<string> = new Set();
   /** undefined: there is no cluster. */
   waits: RequestWaits | undefined;
@@ -61,7 +64,7 @@ export class Subscribers {
     }
   }
 
-  /** An edge says, after this owner took over, that it holds the subscriber. */
+  /** An edge reports, after this owner took over, that it holds the subscriber. */
   rejoin(join: Join): void {
     const { session, actor, again } = join;
     const slot = this.#sessions.get(session);
@@ -78,7 +81,7 @@ export class Subscribers {
     }
   }
 
-  /** The edge has named all it holds: whoever else was connected to it is not any more. */
+  /** The edge has named all its subscribers: all others are no longer connected to it. */
   dropUnconfirmed(edge: number): void {
     for (const session of this.#sessions.unconfirmedOf(edge)) this.leave(session);
   }
@@ -89,12 +92,12 @@ export class Subscribers {
     for (const session of [...this.#sessions.ofEdge(edge), ...waiting]) this.leave(session);
   }
 
-  /** A subscriber connected; an older connection of the same id is replaced. */
+  /** A subscriber connected; an older connection with the same id is replaced. */
   join(join: Join): void {
     if (this.homes === undefined || this.homes.admits(join)) this.enter(join);
   }
 
-  /** Lets the subscriber in. */
+  /** Admits the subscriber. */
   enter({ session, actor, hold, ticket, fresh = false, silenceMsMin = 0 }: Join): void {
     const { registry, links, clock, wheel, scopes, sweeps, filters } = this.#deps;
     const slot = registry.ensureSubscriberOf(actor.id);
@@ -128,7 +131,7 @@ export class Subscribers {
     if (lost.length > 0) links[edgeOf(session)]!.notice(session, Notice.notCovered, NO_BYTES, false, lost);
   }
 
-  /** What it kept waits until it asks for it, and expires as if it had not come back. */
+  /** What was kept waits until the subscriber asks for it, and expires as if it had not come back. */
   #hold(slot: number, session: number, untilMs: number): void {
     const { wheel, clock, sweeps } = this.#deps;
     this.#times.hold(slot, untilMs);
@@ -136,7 +139,10 @@ export class Subscribers {
     wheel.set(slot, Math.min(untilMs, clock.now() + this.#times.firstMs));
   }
 
-  /** What one that holds what it kept is given beside expires as if it had not come back. @param awayMs how long it was away */
+  /**
+   * Adds more to what the subscriber holds; it expires as if the subscriber had not come back. @param awayMs how long
+   * it was away
+   */
   holdMore(slot: number, awayMs: number): void {
     const { wheel, clock, settings } = this.#deps;
     if (this.#times.heldUntilMs(slot) !== Number.POSITIVE_INFINITY) return; // with what it holds already
@@ -167,20 +173,20 @@ export class Subscribers {
     this.#deps.wheel.set(slot, untilMs);
   }
 
-  /** What a lost connection of this subscriber left goes; nothing happens while it is connected. */
+  /** Removes what a lost connection of this subscriber left; does nothing while it is connected. */
   drop(subscriber: string): void {
     const { registry, sweeps } = this.#deps;
     const slot = registry.subscriberOf(subscriber);
     if (slot >= 0 && registry.subscribers.rows.session[slot] === NONE) sweeps.drop(slot);
   }
 
-  /** A subscriber whose silence is on record was heard. */
+  /** A subscriber that was marked silent has shown a sign of life. */
   heard(session: number): void {
     const slot = this.#sessions.get(session);
     if (slot !== undefined) this.#silences.heard(slot);
   }
 
-  /** The subscriber asks for something. */
+  /** The subscriber has sent a request. */
   request(request: Request): void {
     const slot = this.#sessions.get(request.session);
     if (slot === undefined) {
@@ -191,7 +197,7 @@ export class Subscribers {
     if (this.waits?.defers(slot, request) !== true) this.answer(slot, request);
   }
 
-  /** Does what the subscriber in this slot asks for. */
+  /** Carries out and answers the request of the subscriber in this slot. */
   answer(slot: number, request: Request): void {
     if (request.filters.length > 0)
       this.#deps.filters.ask(slot, { ...request, devices: request.devices ?? [] });
@@ -199,7 +205,7 @@ export class Subscribers {
     else this.#deps.requests.answer(slot, request as NamedRequest);
   }
 
-  /** The subscriber has read a page. @param request which it belongs to; 0: what the hub told unasked */
+  /** The subscriber has read a page. @param request which the page belongs to; 0: a notice of the hub */
   more(session: number, request: number): void {
     const slot = this.#sessions.get(session);
     if (slot === undefined) return;
@@ -213,8 +219,8 @@ export class Subscribers {
   }
 
   /**
-   * Closes the subscriber's connection, if any, and removes its subscriptions.
-   * @param forget what operators set for it goes too
+   * Closes the subscriber's connection, if any, and removes its subscriptions. @param forget whether to remove what
+   * operators set for it too
    */
   kick(slot: number, forget: boolean): void {
     const { registry, subscriptions, sweeps, wheel, clock, settings } = this.#deps;
@@ -238,7 +244,7 @@ export class Subscribers {
     } else this.freeIfIdle(slot);
   }
 
-  /** Another node has the subscriber now: its connection ends. What it kept waits to be handed over. */
+  /** Another node has the subscriber now: closes its connection. What is kept waits to be handed over. */
   dismiss(slot: number, close: (typeof closes)[keyof typeof closes]): void {
     const { registry, subscriptions, sweeps } = this.#deps;
     const session = registry.subscribers.rows.session[slot]!;
@@ -249,18 +255,20 @@ export class Subscribers {
     sweeps.forget(slot);
   }
 
-  /** What was kept of a dismissed subscriber has gone. */
+  /** What was kept for a dismissed subscriber has been removed. */
   dismissed(slot: number): void {
     this.#deps.wheel.cancel(slot);
     this.freeIfIdle(slot);
   }
 
-  /** When what it kept goes, hub clock, ms, if that is a time of its own; undefined: when the settings say. */
+  /**
+   * When what is kept for it expires, hub clock, ms, if it has its own retention time; undefined: the settings apply.
+   */
   keptUntilMs(slot: number): number | undefined {
     return this.#times.keptUntilMs(slot);
   }
 
-  /** Whether the token that the subscriber last came with lets it follow the device. */
+  /** Whether the subscriber's latest token lets it follow the device. */
   covers(subscriber: string, device: string): boolean {
     const slot = this.#deps.registry.subscriberOf(subscriber);
     return slot < 0 || this.#deps.scopes.covers(slot, device);
@@ -294,7 +302,9 @@ export class Subscribers {
     registry.freeSubscriber(slot);
   }
 
-  /** Its connection is there: it gets what it got before. What an interrupted reconnect left behind goes on. */
+  /**
+   * The connection still exists: the subscriber gets what it got before. Completes a reconnect that was interrupted.
+   */
   #confirm(slot: number, { actor, hold, silenceMsMin = 0 }: Join): void {
     const { registry, subscriptions, scopes, sweeps, filters, clock, settings } = this.#deps;
     const { session, vip, silent } = registry.subscribers.rows;
@@ -319,14 +329,14 @@ export class Subscribers {
     filters.recover(slot, session[slot]!);
   }
 
-  /** The owner before this one had replaced or kicked it, and its edge never heard. */
+  /** Closes a connection that the previous owner had replaced or kicked without its edge learning of it. */
   #closeStranger(session: number, actor: Actor): void {
     const slot = this.#deps.registry.subscriberOf(actor.id);
     const replaced = slot >= 0 && this.#deps.registry.subscribers.rows.session[slot] !== NONE;
     this.#deps.links[edgeOf(session)]!.close(session, replaced ? closes.replaced : closes.kicked);
   }
 
-  /** Rows that still count as active count for the edge that holds the subscriber. */
+  /** Rows that still count as active are counted for the edge that holds the subscriber. */
   #settleElsewhere(slot: number, edge: number): void {
     const { registry, sweeps } = this.#deps;
     if (registry.subscribers.rows.edge[slot] === edge) return;
@@ -335,8 +345,9 @@ export class Subscribers {
   }
 
   /**
-   * Its connection ends: the filters that it asked for go by its token. Where it has not asked for others, which go by the
-   * token of an earlier one, what those that it asked for lack is looked for when they are active again.
+   * Its connection ends: the filters that it asked for follow its token. Filters that it has not asked for follow the
+   * token of an earlier connection; if there are none of these, the missing devices are searched for when the filters
+   * are active again.
    */
   #settleFilters(slot: number): void {
     const { registry, scopes } = this.#deps;

@@ -1,6 +1,6 @@
 /**
- * Where a subscription's delivery starts and ends. Owner thread only; what a row becomes is for the callers to ask
- * `presence/lifecycle.ts`.
+ * Starts and ends the delivery of a subscription. Owner thread only; callers ask `presence/lifecycle.ts` what a row
+ * becomes.
  *
  * Why a subscriber sees the state of a device and then exactly the events after it: everything that concerns one
  * subscriber goes through one ring, in the order in which the owner writes it. `begin` notes what is to change and what
@@ -66,23 +66,23 @@ export class Subscriptions {
     this.#deps = deps;
   }
 
-  /** The page that is filled between here and `end`; there is one at a time. */
+  /** Begins the page that is filled until `end`; there is one at a time. */
   begin(): Page {
     return this.#page;
   }
 
-  /** The page is on its way: its changes happen now. */
+  /** The page is on its way: makes its changes. */
   end(page: Page): void {
     page.forEachChange((row, after) => this.settle(row, after));
   }
 
-  /** A row that was described as it will be becomes so. */
+  /** Puts a row into the state that was described in the page. */
   settle(row: number, after: RowState): void {
     if (this.#deps.registry.rowState(row) !== after) this.move(row, after);
     else if (after === RowState.active) this.attach(row);
   }
 
-  /** Puts the device into the page as it is now. @param rowState what the subscriber's row will be */
+  /** Adds the device to the page in its present state. @param rowState the coming state of the subscriber's row */
   describe(page: Page, device: number, rowState: RowState): void {
     const { registry, clock } = this.#deps;
     const { rows } = registry.devices;
@@ -107,7 +107,7 @@ export class Subscriptions {
     );
   }
 
-  /** Puts a row into a state, or away, and lets its session know what it gets from now on. */
+  /** Puts a row into a state, or removes it, and starts or ends delivery to its session. */
   move(row: number, after: RowState): void {
     const { registry, devices } = this.#deps;
     const before = registry.rowState(row);
@@ -128,7 +128,7 @@ export class Subscriptions {
     if (after === RowState.active) this.attach(row);
   }
 
-  /** From here on the row's session, if it is connected, gets the device's events. */
+  /** From now on the row's session, if it is connected, gets the device's events. */
   attach(row: number): void {
     const { registry } = this.#deps;
     const device = registry.subscriptions.rows.device[row]!;
@@ -153,7 +153,7 @@ export class Subscriptions {
     if (this.mayDeliver(row)) this.attach(row);
   }
 
-  /** Filters of the row's subscriber were paused, or are active again: what they ask for of the device counts so. */
+  /** Filters of the row's subscriber were paused or are active again: updates the types that count for the device. */
   filtersTurned(row: number): void {
     this.setTypes(row, this.#deps.registry.subscriptions.rows.ownTypes[row]!, this.#filteredTypes(row));
   }
@@ -172,8 +172,8 @@ export class Subscriptions {
   }
 
   /**
-   * What becomes of a row that only filters follow from here on, which are all paused or held by their connected
-   * subscriber; undefined: one of them is active.
+   * The state of a row that from now on only filters follow, if all of these are paused or held by their connected
+   * subscriber; undefined if one of them is active.
    */
   restingState(row: number): RowState | undefined {
     const { registry } = this.#deps;
@@ -187,7 +187,8 @@ export class Subscriptions {
 
   /**
    * Whether the subscriber's token and the access rules let the pair's events be delivered. Everything that starts
-   * delivery asks this: subscribe, resume, reconnect, activity after silence, other event types, an operator's `active`.
+   * delivery asks this: subscribe, resume, reconnect, activity after silence, other event types, an operator's
+   * `active`.
    */
   mayDeliver(row: number): boolean {
     const { registry, scopes } = this.#deps;
@@ -211,14 +212,17 @@ export class Subscriptions {
     return access.decide(id, registry.subscriberId(subscriber)) === 'allow';
   }
 
-  /** Where the pair is denied without it, a grant must outlive the subscription, or its subscriber could not come back. */
+  /**
+   * Whether a grant must outlive the subscription: if the pair is otherwise denied, the subscriber could not come back
+   * without it.
+   */
   outlives(row: number): boolean {
     const { registry, access } = this.#deps;
     if (!registry.isGranted(row)) return false;
     return access.default === 'deny' || this.decide(row) === 'deny';
   }
 
-  /** What rules and default access say of the row's pair, whatever an operator set it to. */
+  /** What the rules and the default access decide for the row's pair, regardless of what an operator set. */
   decide(row: number, rules?: AccessRules): Access {
     const { registry, access } = this.#deps;
     // Stryker disable next-line ConditionalExpression: as above
@@ -227,12 +231,12 @@ export class Subscriptions {
     return access.decide(registry.deviceId(device[row]!), registry.subscriberId(subscriber[row]!), rules);
   }
 
-  /** The line to the edge that holds the session. */
+  /** The link to the edge that holds the session. */
   link(session: number): EdgeLink {
     return this.#deps.links[edgeOf(session)]!;
   }
 
-  /** Tells the subscriber, if it is connected, of one device. @param rowState what its row will be */
+  /** Tells the subscriber, if it is connected, about one device. @param rowState the coming state of its row */
   tell(subscriber: number, notice: Notice, device: number, rowState: RowState): void {
     const session = this.#deps.registry.subscribers.rows.session[subscriber]!;
     if (session === NONE) return;
@@ -242,13 +246,13 @@ export class Subscriptions {
   }
 }
 
-/** Whether the row is a subscription the subscriber knows of: active or inactive. */
+/** Whether the row is a subscription that the subscriber knows about: active or inactive. */
 export function isSubscribed(state: number): boolean {
   const status: SubscriptionStatus | undefined = statusOf(state);
   return status === 'active' || status === 'inactive';
 }
 
-/** What the subscriber is told of an operator's change; undefined: nothing. */
+/** What the subscriber is told about an operator's change; undefined: nothing. */
 export function noticeOf(before: number, after: RowState, input: Input): Notice | undefined {
   if (isSubscribed(after)) return after === RowState.active ? Notice.operatorActive : Notice.operatorInactive;
   if (!isSubscribed(before)) return undefined;

@@ -1,13 +1,13 @@
 /**
- * Changes to all rows of a subscriber, in slices: a subscriber with 100,000 rows holds nobody up. What its peer is to
- * know goes out in pages of at most 1000 devices; the next page, and the changes that go with it, wait until the edge
- * says that the peer has read (`More`). Owner thread only.
+ * Changes all rows of a subscriber in slices, so that a subscriber with 100,000 rows delays nobody. The peer is told in
+ * pages of at most 1000 devices. The next page, and the changes that go with it, wait until the edge reports that the
+ * peer has read (`More`). Owner thread only.
  *
- * The hub's own sweeps (reconnect, silence, activity, disconnect, expiry) replace each other: the newest input counts
- * for every row that is still to be visited, and a row that was visited already is in a state from which the newer input
- * leads on. What is held is apart: silence and activity leave it alone, so its expiry neither replaces them nor is
- * replaced by them, but the later waits for the earlier. And what is dropped goes before anything else is done with the
- * rows that are left. A request's sweep (list, pause, resume) runs beside them.
+ * The hub's own sweeps (reconnect, silence, activity, disconnect, expiry) replace each other: the newest input applies
+ * to every row that has not been visited, and a visited row is in a state to which the newer input can be applied. Held
+ * rows are separate: silence and activity do not affect them, so their expiry neither replaces those sweeps nor is
+ * replaced by them; the later one waits for the earlier. Rows to be dropped are removed before anything else happens to
+ * the remaining rows. A request's sweep (list, pause, resume) runs in parallel.
  */
 import { DEVICES_PER_PAGE } from '../limits.ts';
 import { NONE } from '../presence/columns.ts';
@@ -21,11 +21,11 @@ import type { RowWalks } from './row-walks.ts';
 import { isSubscribed, type Page, type Subscriptions } from './subscriptions.ts';
 import { type Begun, isApart, restarting, type Sweep, waitsFor } from './sweep.ts';
 
-/** Rows looked at in one slice: about half a millisecond, and enough for a page. */
+/** Rows visited in one slice: about half a millisecond, and enough for a page. */
 const SLICE_ROWS = 1024;
-/** What a slice costs beside its rows, in rows. */
+/** The fixed cost of a slice, in rows. */
 const SLICE_COST = 16;
-/** Rows looked at from one step to the next, and in a step: what begins or goes on beyond that waits for a later step. */
+/** Rows visited between two steps, and in a step; further sweeps wait for a later step. */
 export const ROWS_PER_STEP = 2048;
 
 export interface SweepsDeps {
@@ -33,7 +33,7 @@ export interface SweepsDeps {
   readonly subscriptions: Subscriptions;
   readonly walks: RowWalks;
   readonly filters: Filters;
-  /** A page ends at this many bytes, though it names less than 1000 devices. */
+  /** A page ends at this many bytes, even if it names fewer than 1000 devices. */
   readonly pageBytes: number;
   /** A hub's own sweep of the subscriber has visited every row. */
   readonly swept: (subscriber: number) => void;
@@ -45,9 +45,9 @@ export class Sweeps {
   readonly #own = new BySlot<Sweep>();
   /** Requests', by session. */
   readonly #asked = new Map<number, Sweep>();
-  /** That go on with the next step, without being asked to. */
+  /** Sweeps that continue in the next step by themselves. */
   readonly #ready = new Set<Sweep>();
-  /** Rows that may still be looked at before others get their turn. */
+  /** Rows that may still be visited before others get their turn. */
   #rowsLeft = ROWS_PER_STEP;
 
   constructor(deps: SweepsDeps) {
@@ -59,7 +59,7 @@ export class Sweeps {
     return this.#ready.size > 0;
   }
 
-  /** Rows that may be looked at before the next step; negative: more were looked at than is good for others. */
+  /** Rows that may be visited before the next step; negative: too many were visited. */
   get rowsLeft(): number {
     return this.#rowsLeft;
   }
@@ -71,19 +71,19 @@ export class Sweeps {
     return input === 'reconnect' || input === 'hold';
   }
 
-  /** Whether it is still being found out what the subscriber holds: rows are being disconnected, or dropped. */
+  /** Whether it is not known yet what the subscriber holds, because rows are still being disconnected or dropped. */
   isSettling(subscriber: number): boolean {
     const own = this.#own.get(subscriber);
     if (own?.next?.input === 'hold') return true;
     return own?.beside !== undefined && own.beside.walk.next !== NONE;
   }
 
-  /** Whether one of the hub's own has rows of the subscriber to visit. */
+  /** Whether one of the hub's own sweeps still has rows of the subscriber to visit. */
   isBusy(subscriber: number): boolean {
     return this.#own.get(subscriber) !== undefined;
   }
 
-  /** The subscriber's session was let in: its `Joined` names what is kept, and the rest follows in notices. */
+  /** The subscriber's session was admitted: its `Joined` names what is kept, and the rest follows in notices. */
   reconnect(subscriber: number, session: number): void {
     this.#begin({ subscriber, session, input: 'reconnect', notice: Notice.resumed, joins: true });
   }
@@ -93,17 +93,17 @@ export class Sweeps {
     this.#begin({ subscriber, session, input: 'hold', notice: Notice.resumed, joins: true });
   }
 
-  /** The session was let in and starts anew: its `Joined` comes when all that was kept has gone. */
+  /** The session was admitted and starts fresh: its `Joined` comes once everything that was kept has been removed. */
   joinFresh(subscriber: number, session: number): void {
     this.#begin({ subscriber, session, input: 'drop', notice: undefined, joins: true });
   }
 
-  /** The subscriber's subscriptions go, without a word. */
+  /** Removes the subscriber's subscriptions without notice. */
   drop(subscriber: number): void {
     this.#begin({ subscriber, session: NONE, input: 'drop', notice: undefined, joins: false });
   }
 
-  /** An operator makes a row active: if it is still to be named as held, it is not held any more. */
+  /** An operator activates a row: if it has not been named as held yet, it is no longer held. */
   passOver(subscriber: number, row: number): void {
     const sweep = this.#own.get(subscriber);
     if (sweep?.input !== 'hold') return;
@@ -116,14 +116,14 @@ export class Sweeps {
     if (sweep.beside !== undefined) sweep.beside.passedOver = sweep.passedOver;
   }
 
-  /** What was kept and not asked for is removed. */
+  /** Removes what was held and not asked for. */
   expireHeld(subscriber: number): void {
     const session = this.#deps.registry.subscribers.rows.session[subscriber]!;
     const notice = Notice.inactiveTooLong;
     this.#begin({ subscriber, session, input: 'expireHeld', notice, joins: false });
   }
 
-  /** An input to all rows. @param notice what a connected subscriber is told of those that it changes */
+  /** Applies an input to all rows. @param notice what a connected subscriber is told about the rows that change */
   input(subscriber: number, input: Input, notice: Notice | undefined): void {
     const session = notice === undefined ? NONE : this.#deps.registry.subscribers.rows.session[subscriber]!;
     this.#begin({ subscriber, session, input, notice, joins: false });
@@ -169,7 +169,7 @@ export class Sweeps {
     this.#goOn(sweep);
   }
 
-  /** The session is over: nobody reads its answers any more. */
+  /** The session has ended: nobody reads its answers. */
   sessionOver(session: number): void {
     const sweep = this.#asked.get(session);
     if (sweep !== undefined) this.#end(sweep);
@@ -181,7 +181,7 @@ export class Sweeps {
     if (sweep !== undefined) this.#end(sweep);
   }
 
-  /** Slices of the sweeps that wait for nobody, in turn, as long as there are rows left. @returns the slices done */
+  /** Runs slices of the sweeps that can continue, in turn, as long as there are rows left. @returns the slices done */
   step(): number {
     let done = 0;
     this.#rowsLeft = ROWS_PER_STEP;
@@ -197,7 +197,7 @@ export class Sweeps {
     return done;
   }
 
-  /** Now, or with a later step. What goes out with a session's `Joined` comes before all else that it is told. */
+  /** Continues a sweep now, or in a later step. A page that goes out with a session's `Joined` comes first. */
   #goOn(sweep: Sweep): void {
     if (sweep.joins || this.#rowsLeft > 0) this.#slice(sweep);
     else this.#ready.add(sweep);
@@ -319,7 +319,7 @@ export class Sweeps {
     for (const match of matches) if (registry.idStartsWith(device, match.prefix)) match.count += 1;
   }
 
-  /** Of rows that wait for their subscriber to ask for them. */
+  /** Visits rows that wait until their subscriber asks for them. */
   #visitHeld(sweep: Sweep, page: Page, row: number, before: RowState): void {
     const { registry, subscriptions, filters } = this.#deps;
     const { input } = sweep;
@@ -337,8 +337,8 @@ export class Sweeps {
   }
 
   /**
-   * Whether a filter speaks for the row, which then is not named. A paused one does so only where the subscriber pauses
-   * everything: what the hub changes beneath it was resumed by itself, and the filter is not named.
+   * Whether a filter is named instead of the row. A paused filter is named only if the subscriber pauses everything;
+   * what the hub changes under it had been resumed individually, so the row is named.
    */
   #isNamedByFilter({ subscriber, input }: Sweep, row: number, device: number): boolean {
     const { registry } = this.#deps;
@@ -380,7 +380,7 @@ export class Sweeps {
       : filters.map(({ filter }, index) => ({ filter, value: matches[index]!.count }));
   }
 
-  /** Rows that the subscriber may not follow any more. */
+  /** Removes rows that the subscriber may no longer follow. */
   #drop(subscriber: number, lost: readonly number[]): void {
     const { registry, subscriptions } = this.#deps;
     const page = subscriptions.begin();

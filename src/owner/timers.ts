@@ -1,6 +1,6 @@
 /**
- * The owner's timers: fires what is due, for as long as events may wait for it. What one timer leads to is up to others: a
- * device that leaves the table is taken from everybody whose filters follow it. Owner thread only.
+ * The owner's timers: fires those that are due, within the time that events may wait. One timer may cause much work: a
+ * device that leaves the table is removed from everybody whose filters follow it. Owner thread only.
  */
 import type { Clock } from '../clock.ts';
 import type { Wheel } from '../memory/wheel.ts';
@@ -23,9 +23,8 @@ export class Timers {
   }
 
   /**
-   * Fires what is due, of each kind as much as may be in one poll.
-   * @param asOfMs when the poll began: who was heard in it is not silent in it, however long it took
-   * @returns the timers looked at
+   * Fires timers that are due, of each kind as many as one poll allows. @param asOfMs when the poll began: a peer heard
+   * during the poll is not silent in it, however long the poll took @returns the timers checked
    */
   fire(asOfMs: number): number {
     return this.#kinds.reduce((seen, kind) => seen + this.#fire(kind, asOfMs), 0);

@@ -1,11 +1,10 @@
 /**
- * What people did and what the hub refused: a line of the log for each, and the newest of them in memory for the admin
- * API. Main.
+ * Operators' actions and the hub's refusals: each is logged, and the newest are kept in memory for the admin API. Main.
  */
 import type { Logger } from 'pino';
 import type { JournalEntry } from '../edge/journal.ts';
 
-/** What an operator asked for, and what became of it. */
+/** An operator's request, and its outcome. */
 export interface OperatorAction {
   /** Wall-clock ms. */
   readonly at: number;
@@ -22,7 +21,7 @@ export interface OperatorAction {
   readonly tookMs: number;
 }
 
-/** An admin request that nobody with the right token sent, or that came from elsewhere than it may. */
+/** An admin request without the right token, or from a page or host that is not allowed. */
 export interface RefusedRequest {
   readonly at: number;
   readonly from: string;
@@ -36,13 +35,16 @@ export type ActivityEntry =
   | ({ readonly kind: 'refusedRequest' } & RefusedRequest)
   | ({ readonly thread: string } & Extract<JournalEntry, { kind: 'refused' | 'suppressed' }>);
 
-/** The newest are kept, some hundred bytes each: as many actions as refusals, so that nobody pushes actions out. */
+/**
+ * How many of the newest are kept, some hundred bytes each. Actions and refusals have separate limits, so that nobody
+ * can push actions out.
+ */
 export const ACTIVITY_ENTRIES_MAX = 500;
 
 /** Refused admin requests that are logged one by one in a second. */
 const REQUESTS_PER_SECOND = 5;
 
-/** Refusals that are somebody's attempt, not the hub's own state. */
+/** Refusals that are caused by somebody's attempt, not by the hub's own state. */
 const suspicious: ReadonlySet<string> = new Set(['token', 'role', 'banned', 'host', 'origin']);
 
 export class Activity {
@@ -90,7 +92,7 @@ export class Activity {
     );
   }
 
-  /** What an edge tells of its peers. @param thread as in metrics */
+  /** Records an edge's reports about its peers. @param thread as in metrics */
   journal(thread: string, entries: readonly JournalEntry[]): void {
     for (const entry of entries) this.#note(thread, entry);
   }

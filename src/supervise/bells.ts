@@ -1,6 +1,6 @@
 /**
- * Where the owner rings an edge that sleeps on its event loop: a channel to each, made anew when the thread at either
- * end is. Main holds this.
+ * The channels through which the owner wakes edges that sleep on their event loops: one to each, replaced when the
+ * thread at either end is. Main holds this.
  */
 import { MessageChannel, type MessagePort } from 'node:worker_threads';
 import { MAIN_EDGE } from './memory.ts';
@@ -22,8 +22,8 @@ export class Bells {
   }
 
   /**
-   * For an owner that starts. What the one before it rang and nobody heard, everybody is woken for.
-   * @returns by edge; undefined: it does not run, and tells the owner when it does
+   * For an owner that starts. Wakes all edges, because rings of the previous owner may be lost. @returns by edge;
+   * undefined: the edge does not run, and tells the owner when it does
    */
   forOwner(): (MessagePort | undefined)[] {
     return Array.from({ length: this.#edges }, (_, edge) => {
@@ -36,9 +36,8 @@ export class Bells {
   }
 
   /**
-   * For an edge that starts.
-   * @param tellOwner hands its end to the owner that there is, if there is one
-   * @param deliver hands the edge another end, when another owner starts
+   * For an edge that starts. @param tellOwner passes its end to the current owner, if there is one @param deliver
+   * passes the edge a new end when another owner starts
    */
   forEdge(
     edge: number,

@@ -1,5 +1,5 @@
 /**
- * What operators change, in a cluster: what holds for every node goes into the bucket first, and is obeyed everywhere
+ * Operators' changes in a cluster: what applies to every node goes into the bucket first, and every node obeys it
  * before the answer; what concerns one node is done here. On main. Routes send a request to the node that it concerns.
  */
 import { setImmediate as turn } from 'node:timers/promises';
@@ -22,7 +22,7 @@ export interface ClusterOperatorDeps {
 type Command<Kind> = Extract<OperatorCommand, { readonly kind: Kind }>;
 type SetRow = Command<typeof ToOwner.SetRow>;
 
-/** Nodes that beat lately and did not confirm. */
+/** Nodes that beat recently and did not confirm. */
 type Pending = readonly string[];
 
 export class ClusterOperator {
@@ -32,7 +32,7 @@ export class ClusterOperator {
     this.#deps = deps;
   }
 
-  /** @throws ClusterAway when the cluster is disconnected: nothing can be changed */
+  /** @throws ClusterAway if the cluster is disconnected: nothing can be changed */
   async operate(command: OperatorCommand): Promise<OperatorResult> {
     switch (command.kind) {
       case ToOwner.SetRow:
@@ -82,7 +82,7 @@ export class ClusterOperator {
     return isNotFound(result) ? withPending({ ok: true }, pending) : withPending(result, pending);
   }
 
-  /** Live subscriptions of other nodes that the rules deny go too; those of this one are counted. */
+  /** Removes denied live subscriptions on other nodes too; only those of this node are counted. */
   async #setRules(command: Command<typeof ToOwner.SetRules>): Promise<OperatorResult> {
     if (command.dryRun) return this.#deps.operate(command);
     this.#assertConnected();
@@ -105,7 +105,7 @@ export class ClusterOperator {
     return withPending({ ok: true, ...(result.ok && result) }, await this.#takeAway(pairs, [vip]));
   }
 
-  /** What operators set for the device goes with it. */
+  /** Also removes what operators set for the device. */
   async #terminate(command: Command<typeof ToOwner.Terminate>): Promise<OperatorResult> {
     if (command.isPart === true) return this.#deps.operate(command); // the node that asks does the rest
     this.#assertConnected();
@@ -117,8 +117,8 @@ export class ClusterOperator {
   }
 
   /**
-   * What was set for the pairs is gone from here, and goes from the bucket. If that does not take it, it holds as before, and
-   * so it does here: nobody would tell this node of it again.
+   * The settings of the pairs are removed here, and then from the bucket. If the bucket does not accept that, they
+   * still apply, so they are restored here: no other node would report them again.
    */
   async #takeAway(pairs: readonly SetPair[], others: readonly OperatorChange[]): Promise<Pending> {
     const changes = pairs.map((pair) => ({ kind: 'pair', ...pair, access: undefined }) as const);
@@ -132,8 +132,8 @@ export class ClusterOperator {
   }
 
   /**
-   * Nothing is left here to be taken away, perhaps because this is the second time of asking: nodes that did not confirm
-   * the first are asked, and named, again.
+   * Nothing is left to remove here, perhaps because the request is repeated: asks, and names, nodes that did not
+   * confirm the first one again.
    */
   async #confirmed(result: OperatorResult): Promise<OperatorResult> {
     if (!result.ok && !isNotFound(result)) return result;
@@ -148,7 +148,7 @@ export class ClusterOperator {
       throw new ClusterAway('the cluster is disconnected: nothing can be changed');
   }
 
-  /** @throws ClusterAway when the bucket does not take it */
+  /** @throws ClusterAway if the bucket does not accept it */
   async #change(changes: readonly OperatorChange[]): Promise<Pending> {
     return changes.length === 0 ? [] : this.#ask(changes);
   }
@@ -159,7 +159,10 @@ export class ClusterOperator {
     return result.pendingNodes;
   }
 
-  /** What is to stand in the bucket: a subscription of a pair that is denied otherwise needs a grant. @param before what does */
+  /**
+   * The new entry in the bucket: a subscription of a pair that is otherwise denied needs a grant. @param before the
+   * present entry
+   */
   #accessFor(
     device: string,
     subscriber: string,
@@ -185,7 +188,7 @@ export class ClusterOperator {
     return rows.find((row) => isPair(presence.subscription(row))) ?? -1;
   }
 
-  /** What the bucket holds, whether there is a row of it here or no room for one. */
+  /** The entry in the bucket, whether it has a row here or found no room. */
   async #accessOf(device: string, subscriber: string): Promise<'allow' | 'deny' | undefined> {
     const [pair] = await this.#pairs({ device, subscriber });
     return pair?.access;

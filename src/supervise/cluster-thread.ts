@@ -1,6 +1,6 @@
 /**
- * The cluster link, as main sees it: a thread that is started anew when it dies, what it says of the cluster, and what
- * main asks of it. Runs on main.
+ * The cluster link, as seen by main: a thread that is restarted when it dies, its reports about the cluster, and main's
+ * questions to it. Runs on main.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { MessagePort } from 'node:worker_threads';
@@ -38,21 +38,21 @@ export interface ClusterThreadDeps {
   failed(failure: Error): void;
 }
 
-/** The hub can not be part of the cluster, and starting again would not change that. */
+/** The hub cannot join the cluster, and restarting would not help. */
 export class ClusterRefused extends Error {
   override readonly name = 'ClusterRefused';
 }
 
-/** The link has no answer now. */
+/** The link cannot answer now. */
 export class ClusterAway extends Error {
   override readonly name = 'ClusterAway';
 }
 
 /** Of the other nodes, where there is no link to them. */
 const ALONE = { nodes: 1, roundTripMs: 0 } as const satisfies Partial<LinkFigures>;
-/** Without a body: nothing of the failure is any other node's business. */
+/** Without a body, because the failure is none of another node's business. */
 const FAILED: CallAnswer = { status: 500, body: new Uint8Array(0) };
-/** A scrape does not wait longer for what the link has counted. */
+/** How long a scrape waits for the link's counts. */
 const FIGURES_MS = 500;
 
 interface Waiting {
@@ -116,8 +116,8 @@ export class ClusterThread {
   }
 
   /**
-   * Waits until the node is in the cluster and obeys what operators have set.
-   * @throws ClusterRefused when that can never be
+   * Waits until the node is in the cluster and obeys what operators have set. @throws ClusterRefused if that can never
+   * happen
    */
   joined(): Promise<void> {
     return this.#joined.promise;
@@ -139,8 +139,8 @@ export class ClusterThread {
   }
 
   /**
-   * What the links of this hub have counted, as of now; when the link does not answer soon, as of the last time. Without a
-   * link no other node is there.
+   * The current counts of this hub's links; if the link does not answer soon, the last known ones. Without a link there
+   * are no other nodes.
    */
   async figures(): Promise<LinkFigures> {
     const asked = this.ask<'figures'>({ ask: 'figures' }).then(
@@ -170,7 +170,7 @@ export class ClusterThread {
     });
   }
 
-  /** Others are told that this node drains. */
+  /** Tells other nodes that this node drains. */
   drain(): void {
     this.#post({ kind: 'drain' });
   }

@@ -1,4 +1,4 @@
-/** What the hub's edges know of connections, whichever of them holds each. Main. */
+/** What the hub's edges know about connections, whichever edge holds them. Main. */
 import type { Edge } from '../edge/edge.ts';
 import type { ConnectionInfo } from '../records/commands.ts';
 import { edgeOf } from '../records/sessions.ts';

@@ -1,7 +1,7 @@
 /**
- * When a thread that ended is started anew, and when the process had better be. A thread that crashed counts; one that
- * could not start because the host was short of something (descriptors, memory) does not: it is tried again, less and
- * less often, until there is enough.
+ * Decides when a dead thread is restarted, and when the process should end instead. Crashes count. A thread that could
+ * not start because the host was short of something (descriptors, memory) does not count: it is retried at growing
+ * intervals until there is enough.
  */
 import type { Clock } from '../clock.ts';
 import {
@@ -12,7 +12,7 @@ import {
   SHORTAGE_MS_MAX,
 } from '../limits.ts';
 
-/** What Node calls a shortage: of threads it has a code of its own, whatever was missing. */
+/** Node's error codes for shortages: threads have one code of their own, whatever was missing. */
 const shortages: ReadonlySet<unknown> = new Set([
   'ERR_WORKER_INIT_FAILED',
   'EMFILE',
@@ -21,7 +21,7 @@ const shortages: ReadonlySet<unknown> = new Set([
   'ENOMEM',
 ]);
 
-/** Whether the thread ended for want of a descriptor or of memory, and not of a bug. */
+/** Whether the thread ended because a descriptor or memory was lacking, not because of a bug. */
 export function isShortage(failure: unknown): boolean {
   for (let cause = failure; cause instanceof Error; cause = cause.cause) {
     if (shortages.has((cause as NodeJS.ErrnoException).code)) return true;
@@ -47,7 +47,7 @@ export class CrashLimit {
 
   /**
    * Notes that a thread ended.
-   * @returns when to start it again, ms from now; undefined: not any more, the process is to end
+   * @returns when to start it again, ms from now; undefined: not at all, the process should end
    */
   note(thread: string, failure: unknown): number | undefined {
     return isShortage(failure) ? this.#noteShortage(thread) : this.#noteCrash();
@@ -66,7 +66,7 @@ export class CrashLimit {
     return delayOf(tries);
   }
 
-  /** The first is made good at once: nobody should wait for it. */
+  /** After the first crash, the thread is restarted at once. */
   #noteCrash(): number | undefined {
     const nowMs = this.#clock.now();
     this.#crashes = [...this.#crashes.filter((atMs) => nowMs - atMs < CRASHES_WINDOW_MS), nowMs];

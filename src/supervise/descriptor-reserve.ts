@@ -23,7 +23,7 @@ export class DescriptorReserve {
     return this.#held.length;
   }
 
-  /** Takes the descriptors, as many as there are. Where there is no `/dev/null` nothing is kept. */
+  /** Takes the descriptors, as many as are free. Without `/dev/null`, none are kept. */
   keep(): void {
     this.#isKept = true;
     if (this.#lent > 0) return;
@@ -42,7 +42,7 @@ export class DescriptorReserve {
     this.#free();
   }
 
-  /** Gives them up while the work runs, which may use them, and takes them again. */
+  /** Releases them while the work runs, so that it may use them, and takes them again. */
   async lend<Result>(work: () => Promise<Result>): Promise<Result> {
     this.#lent += 1;
     this.#free();

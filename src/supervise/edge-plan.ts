@@ -1,4 +1,4 @@
-/** Which edges a hub has: their numbers, their names, and whose connections each of them takes. Pure. */
+/** Decides which edges a hub has: their numbers, their names, and whose connections each takes. Pure. */
 import { LISTENERS, type ListenerName } from '../records/commands.ts';
 
 export type EdgeRole = 'main' | 'ingest' | 'fanout' | 'cluster';
@@ -9,7 +9,7 @@ export interface PlannedEdge {
   readonly role: EdgeRole;
   /** As it is named in metrics, stats and logs. */
   readonly name: string;
-  /** Whose accepted connections it is handed. */
+  /** The listeners whose accepted connections it gets. */
   readonly listeners: readonly ListenerName[];
 }
 

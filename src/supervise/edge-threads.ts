@@ -1,6 +1,6 @@
 /**
- * The edges that are threads of their own: each takes its share of the connections that its acceptors hand out. One that
- * fails closes its connections and ends; the owner is told, and another takes its place. Runs on main.
+ * The edges with their own threads: each takes its share of the connections that its acceptors hand out. An edge that
+ * fails closes its connections and ends; the owner is told, and another thread takes its place. Runs on main.
  */
 import type { MessagePort } from 'node:worker_threads';
 import type { TokenConfig } from '../access/keys.ts';
@@ -46,23 +46,23 @@ export interface EdgeThreadsDeps {
   readonly owner: Pick<OwnerThread, 'setBell' | 'edgeGone'>;
   readonly bells: Bells;
   readonly crashes: CrashLimit;
-  /** A thread ended without being told to, and another is being started. @param thread its name */
+  /** A thread ended unexpectedly, and another is being started. @param thread its name */
   restarting(thread: string, failure: Error): void;
   /** The threads died once too often. Called once. */
   failed(failure: Error): void;
   /** A frame met a bug; nothing ended. */
   frameFailed(failure: Error): void;
-  /** What an edge tells of its peers. @param thread its name */
+  /** An edge's reports about its peers. @param thread its name */
   journal(thread: string, entries: readonly JournalEntry[]): void;
-  /** Devices whose events main looks at now. */
+  /** Devices whose events main watches now. */
   tapped(): readonly string[];
   /** Events of such devices. */
   events(events: readonly TappedEvent[]): void;
-  /** Who is slow at an edge now. */
+  /** The slow subscribers of an edge. */
   slow(edge: number, subscribers: readonly SlowSubscriber[]): void;
 }
 
-/** A page of a listing does not wait longer for a thread. */
+/** How long a page of a listing waits for a thread. */
 const DESCRIBE_MS_MAX = 1000;
 
 /** How often threads died and others took their places. */
@@ -108,7 +108,7 @@ export class EdgeThreads {
     return edges.reduce((sum, { edge }) => sum + this.#threads.get(edge)!.restarts, 0);
   }
 
-  /** From now on the events of the device are told to main, or are not any more. */
+  /** From now on the threads report the device's events to main, or no longer do. */
   tap(device: string, isTapped: boolean): void {
     for (const { life } of this.#threads.values()) {
       if (life !== undefined) post(life, { kind: ToEdge.Tap, devices: [device], isTapped });
@@ -131,8 +131,8 @@ export class EdgeThreads {
   }
 
   /**
-   * Has every thread take over what a reload changed; one that is being started has it from its start.
-   * @throws Error when one cannot show the new certificate
+   * Makes every thread apply what a reload changed; a starting thread has it from the start. @throws Error if a thread
+   * cannot use the new certificate
    */
   async reload({ settings, tokens, tls }: EdgeChanges): Promise<void> {
     const failures = await Promise.all(
@@ -146,7 +146,7 @@ export class EdgeThreads {
     for (const failure of failures) if (failure !== undefined) throw failure;
   }
 
-  /** What the edge knows of these subscribers' connections; nothing where its thread does not say in time. */
+  /** What the edge knows about these subscribers' connections; nothing if its thread does not answer in time. */
   async describe(edge: number, sessions: readonly number[]): Promise<readonly ConnectionInfo[]> {
     const life = this.#threads.get(edge)?.life;
     if (life === undefined) return [];
@@ -257,7 +257,7 @@ export class EdgeThreads {
     }
   }
 
-  /** Accepted connections go there from now on, and no more to where they went. */
+  /** From now on accepted connections go to this thread instead of the previous one. */
   #handTo(life: Life, descriptors: Descriptors): void {
     const before = this.#descriptors.get(life) ?? {};
     this.#descriptors.set(life, descriptors);

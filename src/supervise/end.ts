@@ -1,23 +1,23 @@
-/** The end of a hub: every step of it is done, and none may take for ever. Main. */
+/** The end of a hub: every step is carried out, and each has a time limit. Main. */
 import { CLOSE_HANDSHAKE_MS, END_SLACK_MS, SNAPSHOT_MS_MAX, THREAD_STOP_MS_MAX } from '../limits.ts';
 
 export interface EndSettings {
   readonly drainTimeoutMs: number;
 }
 
-/** The longest that one step may take: the goodbyes, or the snapshot under way and the last one. */
+/** The time limit of one step: the goodbyes, or the snapshot in progress and the last one. */
 export function endStepMsMax({ drainTimeoutMs }: EndSettings): number {
   return Math.max(drainTimeoutMs + CLOSE_HANDSHAKE_MS + THREAD_STOP_MS_MAX, 2 * SNAPSHOT_MS_MAX);
 }
 
-/** The longest that all of it may take; then the process ends as it is. */
+/** The time limit for all steps; after that the process ends as it is. */
 export function endMsMax(settings: EndSettings): number {
   return settings.drainTimeoutMs + CLOSE_HANDSHAKE_MS + endStepMsMax(settings) + END_SLACK_MS;
 }
 
 /**
- * Does one step after the other, whatever becomes of each: one that fails or hangs must not keep the rest from being done.
- * @returns what failed
+ * Runs one step after the other, whatever their outcome: a step that fails or hangs must not prevent the rest. @returns
+ * what failed
  */
 export async function doAll(
   steps: readonly (() => unknown)[],

@@ -1,4 +1,7 @@
-/** The end of a hub: tells every peer and closes it; the closes per second are shared out by the number of peers. */
+/**
+ * The end of a hub: tells every peer and closes its connection; the closes per second are divided among the edges by
+ * their numbers of peers.
+ */
 import { closePaced, reconnectSpread } from '../edge/drain.ts';
 import type { Edge } from '../edge/edge.ts';
 import { Counters } from '../memory/counters.ts';

@@ -1,6 +1,6 @@
 /**
- * Whether the hub's other threads run, by their heartbeats. Main; once a second. What is counted are looks at which a
- * beat had not moved, not time: after a stop of the whole process nobody is late before main has looked some times.
+ * Checks by their heartbeats whether the hub's other threads run. Main; once a second. It counts checks without
+ * progress, not time: after a pause of the whole process, no thread is late until main has checked several times.
  */
 import type { Watch } from '../edge/edge-timers.ts';
 import { LATE_ALIVE_MS, LATE_READY_MS } from '../limits.ts';
@@ -16,7 +16,7 @@ export interface WatchedThread {
 
 interface Seen {
   beatMs: number;
-  /** Looks since it moved. */
+  /** Checks since it moved. */
   looks: number;
 }
 
@@ -40,17 +40,17 @@ export class Health implements Watch {
     }
   }
 
-  /** Why the hub should take no new peers, for people; undefined while every thread runs. */
+  /** Why the hub should admit no new peers, as text; undefined while every thread runs. */
   get reason(): string | undefined {
     return this.#lateBy(LATE_READY_MS);
   }
 
-  /** Why the process had better be started anew. */
+  /** Why the process should be restarted. */
   get deadReason(): string | undefined {
     return this.#lateBy(LATE_ALIVE_MS);
   }
 
-  /** How long a thread has not run, as far as that was seen; 0 for one that is not watched. */
+  /** How long a thread has not run, as far as it was observed; 0 for a thread that is not watched. */
   lateSeconds(thread: string): number {
     const index = this.#threads.findIndex((watched) => watched.thread === thread);
     const looks = this.#seen[index]?.looks ?? 0;

@@ -1,6 +1,6 @@
 /**
- * Notices that the hub has more to do than it can: an event loop that lags, or too much memory. Main; once a second,
- * from figures that are kept anyway. New peers are then turned away; those that are in keep what they have.
+ * Detects overload: an event loop that lags, or too much memory. Main; once a second, from figures that are kept
+ * anyway. New peers are then refused; connected peers are not affected.
  */
 
 import { totalmem } from 'node:os';
@@ -8,7 +8,7 @@ import { constrainedMemory } from 'node:process';
 import type { Watch } from '../edge/edge-timers.ts';
 import { Counter, type Counters } from '../memory/counters.ts';
 
-/** One late second may be a pause of the host; two in a row are the hub's own. */
+/** One late second may be a pause of the host; two in a row are the hub's own fault. */
 const LATE_TICKS = 2;
 const MEMORY_SHARE = 0.9;
 
@@ -36,7 +36,7 @@ export class Overload implements Watch {
     this.#deps = deps;
   }
 
-  /** What there is too much of, for people; undefined while all is well. */
+  /** The cause of the overload, as text; undefined if there is none. */
   get reason(): string | undefined {
     return this.#reason;
   }
@@ -69,7 +69,7 @@ export class Overload implements Watch {
   }
 }
 
-/** What the container gives the process, or else the host. */
+/** The memory limit of the container, otherwise the memory of the host. */
 function memoryOfProcess(): number {
   const limit = constrainedMemory() ?? 0;
   const total = totalmem();

@@ -1,6 +1,6 @@
 /**
- * The owner, as main sees it. One that dies is started anew on the same table; what operators ask meanwhile waits. Runs
- * on main.
+ * The owner, as seen by main. An owner that dies is replaced on the same table; operators' requests wait meanwhile.
+ * Runs on main.
  */
 import { type MessagePort, receiveMessageOnPort } from 'node:worker_threads';
 import type { AccessRule } from '../access/rules.ts';
@@ -32,13 +32,13 @@ export interface OwnerThreadDeps {
   rules(): readonly AccessRule[];
   /** It died, and another is being started. */
   away(failure: Error): void;
-  /** The other has heard from every edge and serves everyone. */
+  /** The new owner has heard from every edge and serves everyone. */
   back(): void;
   /** It died once too often. Called once. */
   failed(failure: Error): void;
 }
 
-/** What was asked may have been done or not: the owner died before it could say so. */
+/** The request may or may not have been carried out: the owner died before it answered. */
 export class OwnerDied extends Error {
   constructor(failure: Error) {
     super('the owner thread died meanwhile; ask again', { cause: failure });
@@ -56,9 +56,9 @@ export class OwnerThread {
   /** What the next owner starts with. */
   #next: OwnerStart;
   readonly #estate = createEstate();
-  /** Asked of the owner that is there now. */
+  /** Requests to the current owner. */
   #waiting = new Map<number, Waiting>();
-  /** Asked while there was no owner that serves everyone. */
+  /** Requests made while no owner served everyone. */
   readonly #patient = new Set<Waiting>();
   #isWhole = false;
   #isGone = false;
@@ -108,21 +108,21 @@ export class OwnerThread {
     }
   }
 
-  /** How often it died and was started anew. */
+  /** How often it died and was replaced. */
   get restarts(): number {
     return this.#thread.restarts;
   }
 
   /**
-   * Waits for an owner that is being started.
-   * @throws OwnerDied when nobody knows whether it was carried out; Error when the owner is gone for good
+   * Waits for an owner that is being started. @throws OwnerDied if it is unknown whether the command was carried out;
+   * Error if the owner is gone for good
    */
   async operate(command: OperatorCommand): Promise<OperatorResult> {
     while (!this.#isWhole) await this.#untilWhole();
     return this.#ask((request) => ({ request, command }));
   }
 
-  /** Resolves once no row says that somebody is connected to the edge, whose thread has ended. */
+  /** Resolves once no row names a connection to the edge, whose thread has ended. */
   async edgeGone(edge: number): Promise<void> {
     for (;;) {
       try {
@@ -198,7 +198,7 @@ export class OwnerThread {
     });
   }
 
-  /** Those who wait look again. */
+  /** Makes waiting requests check again. */
   #endPatience(): void {
     const patient = [...this.#patient];
     this.#patient.clear();

@@ -1,6 +1,6 @@
 /**
- * Main's side of the access rules: the list that the owner accepted last, for whoever reads it and for an owner that
- * is started anew, and the way to another list.
+ * Main's side of the access rules: the list that the owner last accepted, for readers and for a new owner, and how it
+ * is replaced.
  */
 import type { AccessRule } from '../access/rules.ts';
 import { type OperatorCommand, type OperatorResult, ToOwner } from '../records/commands.ts';
@@ -15,7 +15,7 @@ export class RuleKeeper {
   list: readonly AccessRule[];
   #operate: (command: OperatorCommand) => Promise<OperatorResult>;
   #isOfCluster = false;
-  /** Changes wait for each other: the owner sweeps for one list at a time. */
+  /** Changes run one after the other: the owner sweeps for one list at a time. */
   #last: Promise<unknown> = Promise.resolve();
 
   /** @param list what the owner starts with */
@@ -25,7 +25,8 @@ export class RuleKeeper {
   }
 
   /**
-   * From now on the cluster says what is in force, whichever node has set it: the link tells of each list in its order.
+   * From now on the cluster decides which list is in force, whichever node has set it: the link reports each list in
+   * order.
    * @param operate asks every node's owner
    */
   followCluster(operate: (command: OperatorCommand) => Promise<OperatorResult>): void {

@@ -1,8 +1,8 @@
-/** What the fan-out threads last said of their slow subscribers. Runs on main. */
+/** The latest reports of the fan-out threads about their slow subscribers. Runs on main. */
 import type { Clock } from '../clock.ts';
 import type { SlowSubscriber } from '../records/commands.ts';
 
-/** A thread reports every second while there are any; what is older than this is over. */
+/** A thread reports every second while it has any; older reports than this are outdated. */
 const REPORT_MS_MAX = 2500;
 
 export class SlowReports {

@@ -1,6 +1,6 @@
 /**
- * When snapshots are written: at an interval and once more at the end of a drain, each in a thread of its own. Runs on
- * main, which only starts them and counts what fails; the hub goes on without.
+ * Decides when snapshots are written: at an interval and once more at the end of a drain, each in its own thread. Runs
+ * on main, which only starts them and counts failures; the hub continues without a snapshot.
  */
 import type { Logger } from 'pino';
 import { systemClock } from '../clock.ts';
@@ -33,8 +33,8 @@ export interface SnapshotSettings {
 }
 
 /**
- * What the owner has to restore before it serves anyone; undefined for nothing.
- * @throws SnapshotRefused when snapshots could not be written
+ * The snapshot that the owner must restore before it serves anyone; undefined if there is none. @throws SnapshotRefused
+ * if snapshots could not be written
  */
 export function snapshotSource(settings: SnapshotSettings): SnapshotSource | undefined {
   const { snapshotFile: file, snapshotOnCorrupt: onCorrupt } = settings;
@@ -44,8 +44,7 @@ export function snapshotSource(settings: SnapshotSettings): SnapshotSource | und
 }
 
 /**
- * From here on the file is this hub's alone; undefined where there is none.
- * @throws SnapshotRefused when another hub uses it
+ * Locks the file for this hub; undefined if there is none. @throws SnapshotRefused if another hub uses it
  */
 export async function lockSnapshot(
   { snapshotFile: file }: SnapshotSettings,

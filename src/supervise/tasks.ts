@@ -1,4 +1,4 @@
-/** What a worker thread is given when it starts. */
+/** The data that a worker thread gets at its start. */
 import type { MessagePort } from 'node:worker_threads';
 import type { AdmissionSettings } from '../access/admission.ts';
 import type { TokenConfig } from '../access/keys.ts';
@@ -15,7 +15,7 @@ import type { SnapshotSource } from '../snapshot/restore.ts';
 import type { Tls } from '../transport/tls.ts';
 import type { HubMemory } from './memory.ts';
 
-/** The settings that threads need; what they mean stands in the settings schema. */
+/** The settings that threads need; the settings schema explains them. */
 export interface ThreadSettings extends EdgeSettings, OwnerSettings, AdmissionSettings, UpgradeSettings {
   readonly flushMaxMs: number;
   readonly logLevel: string;
@@ -23,15 +23,15 @@ export interface ThreadSettings extends EdgeSettings, OwnerSettings, AdmissionSe
   readonly tlsEnd: 'front' | 'uws';
 }
 
-/** What the owner has to know before it serves anyone. */
+/** What the owner must know before it serves anyone. */
 export interface OwnerStart {
   /** The access rules in force; those of a snapshot replace them. */
   readonly rules: readonly AccessRule[];
   /** Restored into the table, which must be fresh; undefined: the table is taken as it is. */
   readonly snapshot: SnapshotSource | undefined;
-  /** The table is one that an owner left when it died. */
+  /** Whether the table was left by an owner that died. */
   readonly takesOver: boolean;
-  /** What that one left beside it. */
+  /** What that owner left outside the table. */
   readonly estate: Estate;
 }
 

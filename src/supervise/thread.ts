@@ -1,6 +1,7 @@
 /**
- * Starts, watches, restarts and stops one thread of the hub: the owner, or an edge. It is a plain Worker: it runs as
- * long as the hub does, so there is no job to queue and no pool to share. And runs a thread for one job. On main.
+ * Starts, watches, restarts and stops one thread of the hub: the owner, or an edge. It is a plain Worker, because it
+ * runs as long as the hub does: there is no job to queue and no pool to share. Also runs a thread for a single job. On
+ * main.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { MessageChannel, type MessagePort, type ResourceLimits, Worker } from 'node:worker_threads';
@@ -9,7 +10,10 @@ import type { CrashLimit } from './crash-limit.ts';
 import { descriptorReserve } from './descriptor-reserve.ts';
 import { type WorkerName, workerUrl } from './worker-url.ts';
 
-/** What dies young is tidied up often and cheaply, and a crowd that arrives leaves no large heap behind (decision 0007). */
+/**
+ * Short-lived objects are collected often and cheaply, and a burst of arrivals leaves no large heap behind (decision
+ * 0007).
+ */
 export const SMALL_YOUNG_GENERATION = { maxYoungGenerationSizeMb: 6 } as const;
 
 /** One run of the thread, from its start to its end. */
@@ -34,11 +38,11 @@ export interface ThreadDeps<Message> {
   isReady(message: Message): boolean;
   /** A message from the thread, before its first `Ready` too. */
   received(message: Message, life: Life): void;
-  /** A run has ended, whether it was told to or not. What is left in its port is lost after this. */
+  /** A run has ended, as told or unexpectedly. Messages left in its port are lost after this. */
   ended(life: Life, failure: Error): void;
-  /** It died, and is started anew once this has settled. */
+  /** It died, and is restarted once this has settled. */
   restarting(failure: Error): Promise<void> | void;
-  /** It died once too often, or could not be started anew. Called once. */
+  /** It died once too often, or could not be restarted. Called once. */
   failed(failure: Error): void;
 }
 
@@ -57,7 +61,7 @@ export class Thread<Message> {
     return this.#life;
   }
 
-  /** How often it died and was started anew. */
+  /** How often it died and was restarted. */
   get restarts(): number {
     return this.#restarts;
   }
@@ -107,9 +111,8 @@ export class Thread<Message> {
   }
 
   /**
-   * Nothing is started anew from here on.
-   * @param tell says to the thread that it is to end
-   * @param canBeCut a thread that does not end in time may be cut off; one with open connections takes the process with it
+   * Stops the thread; nothing is restarted from now on. @param tell tells the thread to end @param canBeCut whether a
+   * thread that does not end in time may be terminated; one with open connections would take the process with it
    */
   async stop(tell: (life: Life) => void, canBeCut = false): Promise<void> {
     this.#stopping = true;

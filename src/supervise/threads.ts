@@ -5,7 +5,7 @@ import type { PlannedEdge } from './edge-plan.ts';
 import type { WatchedThread } from './health.ts';
 import { type HubMemory, MAIN_EDGE } from './memory.ts';
 
-/** Who beats beside main, and where. */
+/** The threads other than main that beat, and where. */
 export function beatingThreads(
   { edges, ownerHeartbeat }: HubMemory,
   plan: readonly PlannedEdge[],
@@ -29,7 +29,7 @@ export interface RingFigures {
   usedRatio(): number;
 }
 
-/** Where the admin reads what each thread counts and how full its rings are. */
+/** Where the admin API reads each thread's counters and the fill levels of its rings. */
 export function figuresOf(
   memory: HubMemory,
   plan: readonly PlannedEdge[],

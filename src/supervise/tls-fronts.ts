@@ -1,6 +1,6 @@
 /**
  * The threads that end TLS, one in front of each listener on uWebSockets.js: `tls-0` for devices, `tls-1` for
- * subscribers. One that dies is started anew on the same port. Main.
+ * subscribers. A thread that dies is restarted on the same port. Main.
  */
 import type { AdmissionMemory } from '../access/admission-state.ts';
 import type { FileBudget } from '../access/open-files.ts';

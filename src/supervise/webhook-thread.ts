@@ -1,4 +1,7 @@
-/** The webhook thread, as main sees it. One that dies is started again; one that dies too often is left: the hub goes on. */
+/**
+ * The webhook thread, as seen by main. It is restarted when it dies; if it dies too often, the hub continues without
+ * it.
+ */
 import type { MessagePort } from 'node:worker_threads';
 import type { Logger } from 'pino';
 import { systemClock } from '../clock.ts';
@@ -62,7 +65,7 @@ export class WebhookThread {
     });
   }
 
-  /** How often it died and was started anew. */
+  /** How often it died and was restarted. */
   get restarts(): number {
     return this.#thread.restarts;
   }

@@ -1,5 +1,5 @@
 /**
- * Puts encoded events together to one frame, for subscribers that asked for it: `{"op":"batch","events":[…]}`, or in
+ * Combines encoded events into one frame, for subscribers that asked for batches: `{"op":"batch","events":[…]}`, or in
  * binary a head and the events, each behind its length.
  */
 import { BATCH_HEADER_BYTES, BATCH_LENGTH_BYTES, BATCH_TYPE } from './events.ts';

@@ -1,6 +1,6 @@
 /**
- * What an edge says to its peers, apart from events (`encodings.ts`): each session has a codec that puts it into the
- * session's protocol. A codec that has no word for something returns undefined, and nothing is sent.
+ * What an edge sends to its peers, apart from events (`encodings.ts`): each session has a codec that translates it into
+ * the session's protocol. If the protocol cannot express something, the codec returns undefined, and nothing is sent.
  */
 import type { Entry, FilterEntry, Notice, RefusedDevice } from '../records/replies.ts';
 import type { OpName } from '../records/requests.ts';

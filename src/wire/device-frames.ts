@@ -1,6 +1,6 @@
 /**
- * What a device sends, by itself or by way of a gateway. Runs on main for every event: finds the members of a frame as
- * byte ranges and hands `data` on as it was written, so that nothing is parsed into objects or encoded again.
+ * Parses what a device sends, directly or through a gateway. Runs for every event: finds the members of a frame as byte
+ * ranges and passes `data` on as it was written, so that nothing is parsed into objects or encoded again.
  */
 import { defaultPriorities, EventType, Priority } from './events.ts';
 import { ID_ACCEPTED, isId } from './id.ts';

@@ -1,4 +1,4 @@
-/** Which web pages may connect. Every listener asks this before it lets a peer in. */
+/** Decides which web pages may connect. Every listener asks this before it admits a peer. */
 
 /**
  * Whether a request with this `Origin` header may go on.

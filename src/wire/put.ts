@@ -1,4 +1,7 @@
-/** Puts bytes, ranges of others, and JSON strings into a frame, at a position that the caller keeps. No bounds are checked. */
+/**
+ * Writes bytes, ranges of other arrays, and JSON strings into a frame, at a position that the caller keeps. No bounds
+ * are checked.
+ */
 
 const QUOTE = 0x22;
 const BACKSLASH = 0x5c;

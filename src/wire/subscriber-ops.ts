@@ -16,11 +16,11 @@ export interface Named {
   readonly devices: readonly string[];
   /** Prefixes, each with its star, without repetitions. */
   readonly filters: readonly string[];
-  /** Neither: each is answered by itself, and fails none of the others. */
+  /** Neither: each is answered individually, and does not affect the others. */
   readonly malformed: readonly string[];
 }
 
-/** What of the past a subscribe asks for. */
+/** The past events that a subscribe asks for. */
 export interface Past {
   /** The newest message and the newest status of each device. */
   readonly last: boolean;

@@ -19,7 +19,7 @@ export interface KneeOptions {
   /** Events per second of each device. */
   readonly firstRate: number;
   readonly highestRate: number;
-  /** How well the knee is to be known: a rate that was missed over one that held. Default: 1.1. */
+  /** The precision of the knee: a rate that was missed, divided by one that held. Default: 1.1. */
   readonly precision?: number;
   play(rate: number): Promise<Outcome>;
   missed(outcome: Outcome): readonly string[];

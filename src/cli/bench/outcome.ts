@@ -1,4 +1,4 @@
-/** What a load gave: books that balance, and latencies. */
+/** The outcome of a load: the books, and latencies. */
 import type { Packed } from './histogram.ts';
 import { merged } from './histogram.ts';
 import type { Load } from './load.ts';

@@ -28,7 +28,7 @@ export class Receiver implements Part {
   readonly #load: Load;
   /**
    * What was meant to be sent before is not of this load: a hub may keep the newest event of a device. After the
-   * generator's host has started anew, it seems to come from the future.
+   * generator's host has restarted, it seems to come from the future.
    */
   readonly #openedUs = nowUs();
   #connections: LoadConnection[] = [];

@@ -1,4 +1,4 @@
-/** A load on a running hub: the generator processes are opened once, and play it at one rate after another. */
+/** A load on a running hub: the generator processes are started once, and play the load at one rate after another. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { packageFile } from '../../package-root.ts';

@@ -1,4 +1,4 @@
-/** `dat reload`: lets a hub read its settings and certificates again. */
+/** `dat reload`: makes a hub read its settings and certificates again. */
 import { Admin } from '../admin.ts';
 import { examples, Group, type JsonOption, jsonOption, type RegisterCommand } from '../command.ts';
 import { type HubOptions, withHub } from '../connection.ts';

@@ -1,4 +1,4 @@
-/** The hub of a demo: a process of its own that is open, on loopback, and leaves nothing behind. */
+/** The hub of a demo: a separate process on loopback, without authentication, that leaves nothing behind. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';

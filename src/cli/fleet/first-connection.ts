@@ -1,4 +1,4 @@
-/** What a fleet makes of connections that fail: before the first one is up, a cause that lasts ends the fleet. */
+/** How a fleet handles failed connections: before the first one is up, a lasting cause ends the fleet. */
 import { type Attempt, lasting } from '../peer-failure.ts';
 import type { UplinkEvents } from './uplink.ts';
 

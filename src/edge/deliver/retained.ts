@@ -45,7 +45,7 @@ export class FollowedDevices {
   }
 }
 
-/** What is to be sent of a device. */
+/** What to send for a device. */
 interface Followed {
   readonly slot: number;
   readonly generation: number;

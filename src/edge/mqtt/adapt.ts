@@ -1,4 +1,4 @@
-/** Events for clients that do not get what all others of their version get. */
+/** Adapts events for clients that cannot get the same packet as all others of their version. */
 import type { MqttSession } from '../../wire/mqtt/session.ts';
 
 /**

@@ -1,4 +1,4 @@
-/** Admits the client of a CONNECT as any other peer: the same limits, the same tokens, the same words in the log. */
+/** Admits the client of a CONNECT like any other peer: the same limits, tokens and log messages. */
 import type { Admission, Admitted, Refused } from '../../access/admission.ts';
 import type { AdmitAnswer, AdmitRequest } from '../../wire/mqtt/host.ts';
 import type { Journal } from '../journal.ts';

@@ -1,6 +1,7 @@
 /**
- * What an MQTT client asks to follow, in the hub's requests: one for each set of event types and each thousand names, one
- * after the other. A SUBSCRIBE is answered when the last page of its filters has come; then retained events are sent.
+ * Translates what an MQTT client wants to follow into the hub's requests: one for each set of event types and each
+ * thousand names, one after the other. A SUBSCRIBE is answered when the last page of its filters has come; then
+ * retained events are sent.
  */
 import { splitNames } from '../../access/pattern.ts';
 import { errors } from '../../codes.ts';
@@ -21,7 +22,7 @@ const KEPT_KINDS = Kind.message | Kind.status;
 export interface Follower {
   /** Asks the owner. */
   request(ask: Ask): void;
-  /** These devices have been followed: what they have is to be sent with the next `sendHeld`. */
+  /** These devices are followed now: `sendHeld` will send their retained events. */
   holdRetained(devices: FollowedDevices): void;
   /** An answer has gone out: sends what was held. */
   sendHeld(): void;
@@ -118,7 +119,7 @@ export class MqttFollows {
     if (work.pages.size === 0) this.#advance(work);
   }
 
-  /** Where devices of other nodes stand has changed, and no event said so. */
+  /** The state of devices of other nodes has changed, without an event. */
   told(entries: readonly Entry[]): void {
     const devices = new FollowedDevices();
     for (const entry of entries)
@@ -126,7 +127,7 @@ export class MqttFollows {
     if (devices.cells.length > 0) this.#follower.sendRetained(devices);
   }
 
-  /** Devices have been terminated, and with them what followed them. */
+  /** Devices have been terminated, together with the subscriptions to them. */
   terminated(devices: readonly string[]): void {
     for (const device of devices)
       if (this.#follower.wantsPresence(device)) this.#follower.sendTerminated(device);
@@ -166,7 +167,7 @@ export class MqttFollows {
   }
 
   /**
-   * Page by page: what is to be sent of a hundred thousand devices is not noted in one go.
+   * Notes page by page what to send, because there may be a hundred thousand devices.
    * @param nameOf by what name the client follows the entry's device
    */
   #hold({ retainedOf }: Work, entries: readonly Entry[], nameOf: (entry: Entry) => string): void {

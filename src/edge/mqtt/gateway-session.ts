@@ -1,6 +1,6 @@
 /**
- * An MQTT gateway in the hub: a gateway like any other, which takes ids over, pays for its devices and loses them as one
- * of the hub's own protocol does. MQTT has no word for what a gateway is told.
+ * An MQTT gateway in the hub: it takes over ids, pays for its devices and loses them like a gateway of the hub's own
+ * protocol. MQTT has no messages for what a gateway is told.
  */
 import type { Admitted } from '../../access/admission.ts';
 import { type CloseEntry, closes } from '../../codes.ts';

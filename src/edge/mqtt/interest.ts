@@ -1,6 +1,6 @@
 /**
- * Tells one MQTT client whether anybody listens to it. A device's session says so on each change; of a client that is no
- * device yet the presence table is looked at from time to time.
+ * Tells one MQTT client whether anybody listens to it. A device's session reports each change; for a client that is not
+ * a device yet, the presence table is checked from time to time.
  */
 import type { PresenceReader } from '../../presence/table.ts';
 

@@ -97,7 +97,7 @@ export class MqttPeer implements MqttHost, RolesClient {
     this.#socket = socket;
   }
 
-  /** Bytes came. */
+  /** Handles received bytes. */
   receive(bytes: Uint8Array): void {
     if (this.session.hasEnded) return;
     const { edge } = this.#deps;
@@ -111,7 +111,7 @@ export class MqttPeer implements MqttHost, RolesClient {
     this.session.receive(bytes, now);
   }
 
-  /** The kernel has taken something of what waited. */
+  /** The kernel has taken some of the data that waited. */
   writable(): void {
     if (this.#subscriber !== undefined) this.#deps.edge.writable(this.#subscriber);
   }
@@ -134,7 +134,7 @@ export class MqttPeer implements MqttHost, RolesClient {
     this.#finish();
   }
 
-  /** Closes the connection, with a DISCONNECT where there is a word for it. Also while the client waits for its id. */
+  /** Closes the connection, with a DISCONNECT if a reason code fits. Also while the client waits for its id. */
   close({ code, reason }: CloseEntry): void {
     const joining = this.#joining;
     if (joining === undefined) this.session.close(code, reason);
@@ -202,7 +202,7 @@ export class MqttPeer implements MqttHost, RolesClient {
     else if (this.#unanswered?.answered(packetId)) this.session.published(packetId, 0, skipped);
   }
 
-  /** A new owner asks whom this edge holds. */
+  /** A new owner asks for this edge's clients. */
   resync(): void {
     const { request } = this.#joining ?? {};
     if (this.#hasLeft || (request === undefined && !this.#isRegistered)) return;
@@ -212,7 +212,7 @@ export class MqttPeer implements MqttHost, RolesClient {
     this.#roles?.sayWill();
   }
 
-  /** It knows all again; events that it has not answered soon were in the hands of the one before. */
+  /** The new owner knows everything again; events that it does not answer soon were with the previous owner. */
   resynced(): void {
     this.#follows?.pagesLost();
     this.#unanswered?.ownerReplaced(this.#deps.edge.clock.now());

@@ -25,7 +25,10 @@ export interface MqttPeersDeps {
   readonly layout: TopicLayout;
 }
 
-/** Clients looked at in one go: a millisecond. Of more, each is looked at in turn, and learns later that it is listened to. */
+/**
+ * Clients checked in one turn: a millisecond. If there are more, they take turns, and each learns later that somebody
+ * listens.
+ */
 export const INTEREST_LOOKS_MAX = 2048;
 
 export class MqttPeers {
@@ -168,7 +171,7 @@ export class MqttPeers {
     this.#deps.line.will({ session, type, payloadIsJson, delayMs, status, payload });
   }
 
-  /** A new owner asks whom this edge holds; its sessions were told. */
+  /** A new owner asks for this edge's clients; their sessions have been reported. */
   resync(): void {
     for (const peer of this.#byNumber.values()) peer.resync();
   }
@@ -189,7 +192,7 @@ export class MqttPeers {
     for (const { session } of this.#all) session.credit(ms);
   }
 
-  /** A bug was met while this peer's packets were handled: what is left of them cannot be told. */
+  /** A bug occurred while this peer's packets were handled: the state of the rest is unknown. */
   failed(peer: MqttPeer): void {
     peer.close(closes.overCapacity);
   }

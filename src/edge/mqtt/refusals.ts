@@ -1,4 +1,4 @@
-/** What the hub's words for a refusal, a role and a count are in MQTT. Pure. */
+/** Translates refusals, roles and counters between the hub and MQTT. Pure. */
 import type { Actor } from '../../access/actor.ts';
 import type { Refused } from '../../access/admission.ts';
 import { closes } from '../../codes.ts';

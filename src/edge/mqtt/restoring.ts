@@ -1,7 +1,7 @@
 /**
- * Works out what the topic filters of kept sessions stand for, before their clients are let in. A session may have ten
- * thousand, and a thousand clients may come back at once, for which others on the thread would wait: of all of them
- * together, a few are done at a time, in turns of the event loop.
+ * Resolves the topic filters of kept sessions before their clients are admitted. A session may have ten thousand, and a
+ * thousand clients may come back at once, which would delay others on the thread. So a few are resolved at a time, for
+ * all clients together, over several turns of the event loop.
  */
 import type { Actor } from '../../access/actor.ts';
 import { mayBeDevice } from '../../wire/mqtt/connecting.ts';
@@ -10,7 +10,7 @@ import { MqttSubscriptions } from '../../wire/mqtt/subscriptions.ts';
 import type { TopicLayout } from '../../wire/mqtt/topics.ts';
 import { roleOf } from './refusals.ts';
 
-/** Topic filters done in one turn: about a millisecond. Whoever has no more is let in at once. */
+/** Topic filters resolved in one turn: about a millisecond. A client with no more than this is admitted at once. */
 export const RESTORED_PER_TURN = 256;
 
 export interface RestorerDeps {

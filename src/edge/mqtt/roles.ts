@@ -1,4 +1,4 @@
-/** What one MQTT client is in the hub: a device, a subscriber, both, a gateway, or nothing yet. A session for each. */
+/** The roles of one MQTT client in the hub: device, subscriber, both, gateway, or none yet. Each role has a session. */
 import type { Actor } from '../../access/actor.ts';
 import type { Admitted } from '../../access/admission.ts';
 import { PatternSet } from '../../access/pattern-set.ts';
@@ -21,7 +21,7 @@ export type MqttRole = MqttDeviceSession | MqttSubscriberSession | MqttGatewaySe
 
 /** The connection as its roles need it. */
 export interface RolesClient extends SessionsClient {
-  /** A session is to be let in by the owner. */
+  /** Asks the owner to admit a session. */
   enter(session: MqttRole): void;
   /** @param will undefined: it is withdrawn */
   sayWill(session: number, will: PublishedWill | undefined): void;
@@ -141,7 +141,7 @@ export class MqttRoles implements Follower {
     if (this.#will !== undefined) this.#client.sayWill(this.#will.session, this.#will.will);
   }
 
-  /** The client says goodbye: nothing is published of it. Its devices may still be lost, if it is a gateway. */
+  /** The client says goodbye: its will is not published. Its devices may still be lost, if it is a gateway. */
   withdrawWill(): void {
     if (this.#will !== undefined) this.#client.sayWill(this.#will.session, undefined);
     this.#will = undefined;

@@ -1,6 +1,6 @@
 /**
  * The sessions of an MQTT client: a device's, a subscriber's, or both (a gateway's: `gateway-session.ts`). They are
- * sessions like any other; what the hub tells them goes to the connection's state machine, which knows the protocol.
+ * ordinary sessions; what the hub sends them goes to the connection's state machine, which knows the protocol.
  */
 import type { Admitted } from '../../access/admission.ts';
 import type { CloseEntry } from '../../codes.ts';

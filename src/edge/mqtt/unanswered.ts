@@ -1,6 +1,6 @@
-/** Packet ids of one client's events that are on their way to the owner. Each is answered once, whatever happens. */
+/** Packet ids of one client's events on their way to the owner. Each is answered exactly once, whatever happens. */
 
-/** Events that the owner did not answer this long after another took its place are taken for lost, ms. */
+/** Events that a new owner has not answered after this time are considered lost, ms. */
 const LOST_AFTER_MS = 5000;
 
 export class Unanswered {

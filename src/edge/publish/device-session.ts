@@ -9,11 +9,11 @@ export class DeviceSession extends Session {
   readonly kind = SessionKind.device;
   readonly codec: DeviceCodec;
   override readonly wantsInterest: boolean;
-  /** What it was told of interest last; undefined before the first time, and when it does not want to know. */
+  /** The interest that it was last told; undefined before the first time, and if it does not want to know. */
   toldInterest: boolean | undefined;
-  /** Events that are with the owner and will be answered: their acks come before those of later events. */
+  /** Events that the owner will acknowledge: their acks come before those of later events. */
   acksDue = 0;
-  /** Behind its last event in the line to the owner (`OwnerLine.position`). */
+  /** The position after its last event in the link to the owner (`OwnerLine.position`). */
   lastEventAt = 0;
 
   constructor(

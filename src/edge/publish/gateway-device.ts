@@ -1,5 +1,5 @@
 /**
- * A device that a gateway speaks for: to the owner a device like any other, with a session number of its own; what it
+ * A device that a gateway speaks for. To the owner it is a device like any other, with its own session number; what it
  * is sent goes to the gateway.
  */
 import type { CloseEntry } from '../../codes.ts';
@@ -16,9 +16,9 @@ export interface GatewayHost {
 export class GatewayDevice extends DeviceSession {
   readonly gateway: GatewaySession;
   readonly #host: GatewayHost;
-  /** It has left; what is on its way to it still arrives. */
+  /** It has left; records on their way to it still arrive. */
   hasLeft = false;
-  /** What the owner was told of it and has not answered: a join, a leave. `GatewayDevices` counts. */
+  /** Joins and leaves that the owner has not answered yet. `GatewayDevices` counts them. */
   unanswered = 0;
 
   constructor(gateway: GatewaySession, id: string, number: number, connectedAt: number, host: GatewayHost) {
@@ -53,7 +53,7 @@ export class GatewayDevice extends DeviceSession {
   /** The gateway's socket is pinged, not its devices. */
   override ping(): void {}
 
-  /** The gateway speaks for it no more. */
+  /** The gateway no longer speaks for it. */
   override close({ code }: CloseEntry): void {
     this.closing = true;
     this.#host.taken(this, code);

@@ -79,7 +79,7 @@ export class GatewayRoute implements ListenerHandlers<GatewaySession> {
     else this.#ofOther(session, bytes, problem, now);
   }
 
-  /** A frame of a device that the gateway speaks for: as one that a device sends itself. */
+  /** A frame of a device that the gateway speaks for: handled like one that a device sends itself. */
   #ofConnected(device: GatewayDevice, bytes: Uint8Array, problem: string | undefined, now: number): void {
     const edge = this.#edge;
     const frame = this.#frame;
@@ -99,7 +99,7 @@ export class GatewayRoute implements ListenerHandlers<GatewaySession> {
     }
   }
 
-  /** A frame of a device that the gateway does not speak for yet, or not any more, or that names none. */
+  /** A frame of a device that the gateway does not speak for yet, or no longer, or a frame without a device. */
   #ofOther(gateway: GatewaySession, bytes: Uint8Array, problem: string | undefined, now: number): void {
     const edge = this.#edge;
     const frame = this.#frame;
@@ -131,7 +131,7 @@ export class GatewayRoute implements ListenerHandlers<GatewaySession> {
     this.#edge.refuseOverRate(gateway, CONNECT_COST, ackIdOf(bytes, this.#frame), now, codec);
   }
 
-  /** Refuses what no device pays for. */
+  /** Refuses a frame that no device pays for. */
   #refuse(gateway: GatewaySession, { cost, ...why }: Why, bytes: Uint8Array, now: number): void {
     const edge = this.#edge;
     const { device } = this.#frame;

@@ -6,14 +6,14 @@ import type { GatewayCodec } from '../../wire/codec.ts';
 import { Session } from '../session.ts';
 import { GatewayDevice, type GatewayHost } from './gateway-device.ts';
 
-/** Taken devices that a gateway is held to; of more, those that were taken first are forgotten: devices roam. */
+/** How many taken devices are remembered per gateway; beyond that, the oldest are forgotten, because devices roam. */
 const TAKEN_MAX = 10_000;
 
 export class GatewaySession extends Session {
   readonly kind = SessionKind.gateway;
   readonly codec: GatewayCodec;
   readonly actor: Actor;
-  /** Whether its devices are to be told whether anybody listens. */
+  /** Whether its devices want to know if anybody listens. */
   readonly devicesWantInterest: boolean;
   /** Those that it speaks for now, by id. */
   devices = new Map<string, GatewayDevice>();
@@ -41,7 +41,7 @@ export class GatewaySession extends Session {
     return this.#taken.has(device);
   }
 
-  /** It speaks for the device no more, and is told why. @param code one of `closes` */
+  /** It no longer speaks for the device, and is told why. @param code one of `closes` */
   take(device: string, code: number): void {
     this.devices.delete(device);
     this.#taken.add(device);

@@ -26,10 +26,13 @@ export interface GatewayDevicesDeps {
   readonly settings: GatewaySettings;
   /** @returns a number for a further session */
   readonly nextSession: () => number;
-  /** Takes what a device's connection costs from its gateway's allowance. @returns false when it is not there */
+  /**
+   * Takes the cost of a device's connection from its gateway's allowance. @returns false if the allowance does not
+   * cover it
+   */
   readonly chargeConnect: (gateway: GatewaySession, now: number) => boolean;
   readonly counters: Counters;
-  /** The session counts for nothing any more. */
+  /** The session has ended. */
   readonly ended: (device: DeviceSession) => void;
   readonly pauses?: Pauses;
 }
@@ -37,7 +40,7 @@ export interface GatewayDevicesDeps {
 /** Why a gateway may not speak for a device. `overRate`: not now. */
 export type Silenced = 'notCovered' | 'taken' | 'tooMany' | 'overRate';
 
-/** What the connection of a device costs its gateway beside the frame, which the device pays for. */
+/** What the connection of a device costs its gateway, in addition to the frame, which the device pays for. */
 export const CONNECT_COST = COST_PER_DEVICE;
 
 /** What a gateway is told of a frame that no device pays for, and what the frame costs it. */
@@ -62,16 +65,19 @@ export const silencedProblems: Readonly<Record<Exclude<Silenced, 'overRate'>, Wh
   },
 };
 
-/** Devices that leave in one go: a few hundred microseconds, so that no socket waits for ten thousand. */
+/** Devices that leave in one turn: a few hundred microseconds, so that no socket waits for ten thousand. */
 const LEAVES_PER_TURN = 250;
-/** Joins and leaves that may be with the owner, unanswered. Beyond that gateways wait: all else in the ring is behind them. */
+/**
+ * Joins and leaves that the owner may have unanswered. Beyond that gateways wait, because everything else in the ring
+ * queues behind them.
+ */
 export const UNANSWERED_MAX = 256;
-/** When the owner has answered none of them for so long, something else holds it up, and gateways go on. */
+/** If the owner has answered none of them for this long, something else delays it, and gateways continue. */
 export const HELD_MS_MAX = 100;
 
 export class GatewayDevices {
   readonly #deps: GatewayDevicesDeps;
-  /** By number: those that are spoken for, and those of which the owner has not worked off the end yet. */
+  /** By number: devices that are spoken for, and those whose end the owner has not processed yet. */
   readonly #sessions = new Map<number, GatewayDevice>();
   /** Of gateways that have ended: their devices, who leave a few at a time. */
   readonly #leaving: Iterator<GatewayDevice>[] = [];
@@ -83,12 +89,12 @@ export class GatewayDevices {
     this.#deps = deps;
   }
 
-  /** Devices that the owner has, or is about to have. */
+  /** Devices that have joined, or are about to. */
   get connected(): readonly GatewayDevice[] {
     return [...this.#sessions.values()].filter(({ hasLeft, gateway }) => !hasLeft && !gateway.closing);
   }
 
-  /** Whether the owner has enough to do with these devices: then no more join or leave for now. */
+  /** Whether the owner is busy with these devices, so that no more may join or leave for now. */
   get isHeld(): boolean {
     return this.#unanswered >= UNANSWERED_MAX && this.#deps.clock.now() - this.#answeredAtMs < HELD_MS_MAX;
   }
@@ -130,7 +136,7 @@ export class GatewayDevices {
     return device;
   }
 
-  /** The owner has let the device in. Does nothing for a session that is no such device. */
+  /** The owner has admitted the device. Does nothing for other sessions. */
   joined(number: number): void {
     const device = this.#sessions.get(number);
     if (device !== undefined) this.#answered(device, Math.min(1, device.unanswered));
@@ -159,7 +165,7 @@ export class GatewayDevices {
     if (this.#leaving.length === 1) this.#soon();
   }
 
-  /** The owner has worked off the end of a device. */
+  /** The owner has processed the end of a device. */
   left(number: number): void {
     const device = this.#sessions.get(number);
     if (device === undefined) return;
@@ -180,7 +186,7 @@ export class GatewayDevices {
     this.#answeredAtMs = this.#deps.clock.now();
   }
 
-  /** A new owner asks whom this edge holds: it knows nothing of those that have left. */
+  /** A new owner asks for this edge's sessions: it does not know those that have left. */
   rejoin(): void {
     this.#unanswered = 0;
     for (const device of this.#sessions.values()) {

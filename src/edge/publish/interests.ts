@@ -1,7 +1,7 @@
 /**
- * Tells devices that asked for it whether anybody listens to them: at once when somebody does, and after a while without
- * listeners when nobody does any more. What is told is what the presence table says at that moment; the owner only says
- * when to look.
+ * Tells devices that asked for it whether anybody listens to them: at once when somebody does, and after some time
+ * without listeners when nobody does any more. It reports what the presence table says at that moment; the owner only
+ * says when to check.
  */
 import type { Clock } from '../../clock.ts';
 import { LOOK_MS } from '../../limits.ts';
@@ -18,7 +18,9 @@ export class Interests {
   readonly #rows: DeviceSlab['rows'];
   readonly #clock: Clock;
   readonly #settings: InterestSettings;
-  /** Devices that nobody listens to and that have not been told yet, with the time since when, hub clock, ms. */
+  /**
+   * Devices without listeners that have not been told yet, with the time when the last listener left, hub clock, ms.
+   */
   readonly #lingering = new Map<DeviceSession, number>();
 
   constructor(rows: DeviceSlab['rows'], clock: Clock, settings: InterestSettings) {

@@ -1,6 +1,6 @@
 /**
- * The publish half of an edge: checks what devices send and forwards it to the owner. The hot path: adds next to nothing
- * to what receiving a frame costs. Must not write presence but `lastSeen`.
+ * The publish half of an edge: checks what devices send and forwards it to the owner. Hot path: adds next to nothing to
+ * the cost of receiving a frame. Must not write to presence, except `lastSeen`.
  */
 import type { Clock } from '../../clock.ts';
 import { errors } from '../../codes.ts';
@@ -21,14 +21,14 @@ export interface PublisherDeps {
   readonly line: OwnerLine;
   readonly clock: Clock;
   readonly counters: Counters;
-  /** While the owner is away the table does not say who listens. */
+  /** While the owner is away, the table does not show who listens. */
   readonly isOwnerAway: () => boolean;
   /**
    * Where this thread also delivers: called from time to time under a flood, so that the events of one long read do not
    * fill the ring before this thread's own turn to send them comes.
    */
   readonly relieve: (() => void) | undefined;
-  /** History keeps events: then messages take numbers though nobody listens. */
+  /** Whether history keeps events; messages then take numbers even if nobody listens. */
   readonly keepsHistory: boolean;
 }
 
@@ -54,7 +54,7 @@ export class Publisher {
     this.#deps = deps;
   }
 
-  /** The thread looks at its ring: what was forwarded is on its way. */
+  /** The thread polls its ring: forwarded events are on their way. */
   polled(): void {
     this.#forwarded = 0;
   }
@@ -67,8 +67,8 @@ export class Publisher {
   }
 
   /**
-   * Stores last_seen, then looks whether the owner has put the device down as stale; the owner does it the other way
-   * round, so that one of the two notices. @param whole hub clock, whole ms
+   * Stores last_seen, then checks whether the owner has marked the device stale; the owner does it in the opposite
+   * order, so that at least one of the two notices. @param whole hub clock, whole ms
    */
   storeSeen(session: DeviceSession, whole: number): void {
     const { slot } = session;
@@ -84,7 +84,7 @@ export class Publisher {
   }
 
   /**
-   * Takes an event: skips it where nobody listens, else forwards it.
+   * Takes an event: skips it if nobody listens, otherwise forwards it.
    * @param bytes the frame that `frame` has the ranges of @param now hub clock, ms
    */
   event(session: DeviceSession, bytes: Uint8Array, frame: DeviceFrame, now: number): void {
@@ -131,9 +131,9 @@ export class Publisher {
   }
 
   /**
-   * Whether the event takes no number: nobody listens, and it is neither kept nor does a subscriber that may come back
-   * have to see the hole. One that is to be acknowledged goes to the owner behind others that are on their way there:
-   * what they do to the device's number is not known yet, and acks come in order.
+   * Whether the event takes no number: nobody listens, it is not kept, and no subscriber that may come back has to see
+   * the hole. An event that asks for an ack goes to the owner if others are on their way there: their effect on the
+   * device's number is not known yet, and acks come in order.
    */
   #isSkipped(session: DeviceSession, type: number, wantsAck: boolean): boolean {
     const { presence, isOwnerAway, keepsHistory, line } = this.#deps;
@@ -236,7 +236,7 @@ function copyBytes(from: Uint8Array, start: number, end: number, to: Uint8Array,
   for (let i = start; i < end; i++) to[i + shift] = from[i]!;
 }
 
-/** Raw JSON of the id that the frame asks an ack for, '' when it asks for none. */
+/** Raw JSON of the id for which the frame asks for an ack, '' if it asks for none. */
 export function ackIdOf(bytes: Uint8Array, frame: DeviceFrame): string {
   const { ackStart, ackEnd } = frame;
   return Buffer.from(bytes.buffer, bytes.byteOffset + ackStart, ackEnd - ackStart).toString('utf8');

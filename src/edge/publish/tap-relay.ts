@@ -1,7 +1,7 @@
 /**
- * Tells main of the events that this thread receives of devices that main looks at. What is told is gathered and goes
- * within 100 ms, as many events as live streams may show; of those beyond, the newest of each device and type
- * stands for all, so that a list still has the newest value.
+ * Reports to main the events that this thread receives from devices that main watches. Events are collected and sent
+ * within 100 ms, as many as live streams may show. Beyond that, the newest event of each device and type stands for
+ * all, so that a list still has the newest value.
  */
 import type { Clock } from '../../clock.ts';
 import {
@@ -23,7 +23,7 @@ export interface TapRelayDeps {
 }
 
 const SECOND_MS = 1000;
-/** From the first event to when main is told of it and of those that came meanwhile. */
+/** From the first event to the report to main, which includes those that came meanwhile. */
 const GATHER_MS = 100;
 /** Of one device in a second. */
 const DEVICE_EVENTS_MAX = LIVE_EVENTS_PER_SECOND;
@@ -49,7 +49,7 @@ export class TapRelay {
     this.#deps = deps;
   }
 
-  /** Looks at these devices from now on, or not any more. */
+  /** Watches these devices from now on, or no longer does. */
   set(devices: readonly string[], isTapped: boolean): void {
     for (const device of devices) {
       if (isTapped) this.#look(device);

@@ -1,7 +1,7 @@
 /**
- * Who looks at the events of a device as they come in, beside the subscribers: the admin API's live streams. A tap is
- * no subscription: presence does not know of it, and it sees events that nobody follows. One per edge; main's has the
- * listeners, and those of other threads tell main (`tap-relay.ts`).
+ * Who watches a device's incoming events other than subscribers: the admin API's live streams. A tap is not a
+ * subscription: presence does not know it, and it sees events that nobody follows. One per edge; main's has the
+ * listeners, and those of other threads report to main (`tap-relay.ts`).
  */
 import type { DeviceFrame } from '../../wire/device-frames.ts';
 
@@ -22,7 +22,7 @@ export interface Relayed {
 export type TapListener = (bytes: Uint8Array, frame: DeviceFrame, relayed?: Relayed) => void;
 
 export class Taps {
-  /** Whether there is any: all that an event costs while there is none. */
+  /** Whether there are any taps; without taps, an event costs only this check. */
   inUse = false;
   /** Called with a device that has its first listener, and with one that has lost its last. */
   changed: (device: string, isTapped: boolean) => void = () => {};

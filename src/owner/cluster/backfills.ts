@@ -1,7 +1,7 @@
 /**
- * Kept events of devices with another home, for subscribers who ask for the past: what the home keeps is fetched, page by
- * page from the newest, and put into this hub's own log in front of what came since. Some devices at a time, so that a
- * request for many fills neither this thread's memory nor the way between the nodes. Owner thread only.
+ * Fetches kept events of devices with another home, for subscribers who ask for past events. They come page by page,
+ * newest first, and go into this hub's own log before the events that came since. Only some devices are fetched at a
+ * time, so that a large request fills neither this thread's memory nor the queues between the nodes. Owner thread only.
  */
 import { toMonotonicMs } from '../../clock.ts';
 import { Step } from '../../history/replay.ts';
@@ -14,7 +14,7 @@ import { epochName } from '../../wire/events.ts';
 import type { ClusterContext } from './context.ts';
 
 export interface BackfillsDeps extends ClusterContext {
-  /** All that the home keeps is here, or it could not be had. */
+  /** All events that the home keeps are here, or could not be fetched. */
   readonly filled: (slot: number) => void;
 }
 
@@ -35,11 +35,11 @@ interface Fill {
   isHoled: boolean;
 }
 
-/** Devices whose past is fetched at once: some milliseconds each, of which many fit into the second that a request waits. */
+/** Devices that are fetched at once: each takes some milliseconds, so many fit into the second that a request waits. */
 const FILLS_MAX = 64;
-/** One whose home takes longer keeps no other device waiting. */
+/** A device whose home takes longer no longer delays other devices. */
 const SLOW_MS = 250;
-/** What is fetched of all of them is kept up to this: older events stay where they are. */
+/** Bound on what is fetched for all of them: older events stay at the home. */
 const FILL_BYTES_MAX = 64 * 1024 * 1024;
 
 export class Backfills {
@@ -48,10 +48,10 @@ export class Backfills {
   readonly #fills = new Map<number, Fill>();
   /** The request under way of a device. */
   readonly #requests = new Map<number, number>();
-  /** Devices whose turn is to come. */
+  /** Devices that wait for their turn. */
   readonly #queue = new Set<number>();
   #bytes = 0;
-  /** Devices of which all that their home keeps is here. */
+  /** Devices whose kept events are all here. */
   readonly #complete = new Set<number>();
   #last = 0;
 
@@ -63,7 +63,7 @@ export class Backfills {
     return this.#complete.has(slot) || !this.#deps.history.isOn;
   }
 
-  /** Events are missing from here on, or its numbering is another. */
+  /** Events have been lost, or the device's numbering has changed. */
   incomplete(slot: number): void {
     this.#complete.delete(slot);
     const fill = this.#fillOf(slot);
@@ -127,7 +127,7 @@ export class Backfills {
     this.#goOn();
   }
 
-  /** The link has started anew: what was asked is not answered. */
+  /** The link has restarted: requests to it are not answered. */
   reset(): void {
     this.#fills.clear();
     this.#requests.clear();
@@ -136,7 +136,7 @@ export class Backfills {
     this.#bytes = 0;
   }
 
-  /** Once per poll: homes may have taken long. */
+  /** Once per poll: gives up on homes that take too long. */
   tick(): void {
     if (this.#queue.size > 0) this.#goOn();
   }
@@ -241,7 +241,9 @@ export class Backfills {
   }
 }
 
-/** From which seq on nothing is missing before the event, as whoever kept it says (`cluster/records.ts`). */
+/**
+ * The seq from which nothing is missing before the event, according to the node that kept it (`cluster/records.ts`).
+ */
 function wholeAfter(views: RecordViews): number {
   return Math.min(views.f64[EventField.received >> 3]!, seqOf(views) - 1);
 }

@@ -1,6 +1,6 @@
 /**
- * Devices that are connected here, in a cluster: their claims, and what moves along from node to node. What a device
- * sends before its claim is settled waits. Owner thread only. The protocol: docs/cluster.md.
+ * Devices that are connected here, in a cluster: their claims, and the state that moves from node to node. Events that
+ * a device sends before its claim is settled wait. Owner thread only. The protocol: docs/cluster.md.
  */
 
 import { toMonotonicMs, toWallMs } from '../../clock.ts';
@@ -38,7 +38,7 @@ export interface DeviceClaimsDeps extends ClusterContext {
   readonly positions: Positions;
   /** The device's events are numbered here from now on. */
   readonly settled: (slot: number) => void;
-  /** The device has another home, or is gone: no node follows it here any more. */
+  /** The device has another home, or is gone: other nodes no longer follow it here. */
   readonly left: (slot: number) => void;
 }
 
@@ -50,7 +50,7 @@ interface Claim {
   heldBytes: number;
   /** It was followed as another node's until now. */
   readonly wasElsewhere: boolean;
-  /** Its connection is over already. */
+  /** Its connection has already ended. */
   ended: { readonly clean: boolean } | undefined;
 }
 
@@ -60,10 +60,13 @@ export interface LastNumber {
   readonly state: number;
 }
 
-/** Of a device that this node has had since it was first heard of. */
+/** For a device that has always been at this node. */
 const NEW: LastNumber = { seq: 0, state: DeviceState.offline };
 
-/** What a device, and what all may send while claims are settled, which takes a second at most; what is beyond is lost. */
+/**
+ * How much one device, and all devices together, may send while claims are settled, which takes at most a second. The
+ * rest is lost.
+ */
 const HELD_BYTES_MAX = 1024 * 1024;
 const HELD_BYTES_OF_ALL_MAX = 64 * HELD_BYTES_MAX;
 const DEVICE = HomeKind.device;
@@ -71,7 +74,7 @@ const DEVICE = HomeKind.device;
 export class DeviceClaims implements DeviceHomes {
   readonly #deps: DeviceClaimsDeps;
   readonly #claims = new Map<number, Claim>();
-  /** By device: where it stood when this node became its home. What came since is of this claim. */
+  /** By device: its position when this node became its home. Later events belong to this claim. */
   readonly #bases = new Map<number, LastNumber>();
   #heldBytes = 0;
   #terminated = NONE;
@@ -127,7 +130,7 @@ export class DeviceClaims implements DeviceHomes {
     return true;
   }
 
-  /** Until it is released: what came before waits, and what comes now is behind that. */
+  /** Until it is released: earlier events wait, and new ones queue behind them. */
   holds(slot: number): boolean {
     return this.#claims.size > 0 && this.#claims.has(slot);
   }
@@ -195,7 +198,7 @@ export class DeviceClaims implements DeviceHomes {
     this.#deps.backfills.forget(slot);
   }
 
-  /** The link has started anew: it is told of every device here. */
+  /** The link has restarted: tells it of every device here. */
   tellAll(slot: number): void {
     const { registry, link } = this.#deps;
     const { rows } = registry.devices;
@@ -211,7 +214,9 @@ export class DeviceClaims implements DeviceHomes {
 
   // What the link says.
 
-  /** This node is the home. @param parts what the old home handed over; undefined: it goes on, or begins anew */
+  /**
+   * This node is the home. @param parts what the old home handed over; undefined: the numbering goes on, or starts over
+   */
   adopt(id: string, parts: readonly Uint8Array[] | undefined, late: boolean): void {
     const { registry, link, levels, remotes, positions, settings } = this.#deps;
     const { device: handed, unnumbered } = decodeDevice(parts ?? [], settings.maxMessageBytes);
@@ -243,7 +248,7 @@ export class DeviceClaims implements DeviceHomes {
     else if (state !== rows.deviceState[slot]) remotes.tellFollowers(slot);
   }
 
-  /** What the device sent since it connected is numbered now. */
+  /** Numbers what the device has sent since it connected. */
   release(id: string): void {
     const { registry, devices, settled } = this.#deps;
     const slot = registry.deviceOf(id);
@@ -266,7 +271,7 @@ export class DeviceClaims implements DeviceHomes {
     devices.disconnected(slot, claim.ended.clean);
   }
 
-  /** Another node is the home: the connection goes, and what the next home needs is handed over. */
+  /** Another node is the home: closes the connection, and hands over what the next home needs. */
   surrender(id: string, reason: SurrenderReason): void {
     const { registry, devices, levels, link, left, wheel } = this.#deps;
     const slot = registry.deviceOf(id);
@@ -307,7 +312,7 @@ export class DeviceClaims implements DeviceHomes {
     return claim;
   }
 
-  /** What a node that lost its claim had from the device comes before what was held here. */
+  /** Events that come from a node that lost its claim go before those that were held here. */
   #holdHanded(slot: number, events: readonly KeptEvent[]): void {
     const claim = this.#claims.get(slot);
     if (claim === undefined) {

@@ -1,6 +1,6 @@
 /**
- * The owner's side of the cluster: takes what the link says, and tells it what it must know. Owner thread only. The
- * protocol between nodes: docs/cluster.md.
+ * The owner's side of the cluster: handles the records of the link, and tells the link what it must know. Owner thread
+ * only. The protocol between nodes: docs/cluster.md.
  */
 import type { SurrenderReason } from '../../cluster/host.ts';
 import { WAIT_MS } from '../../cluster/limits.ts';
@@ -42,7 +42,7 @@ export class Cluster {
   /** Parts of an id that is handed over, until its `Adopt`. */
   readonly #parts = new Map<string, Uint8Array[]>();
   readonly #takes: Readonly<Record<number, Take>>;
-  /** There is a link that knows of what is here. */
+  /** There is a link, and it knows what is here. */
   #isLinked = false;
 
   constructor(context: ClusterContext) {
@@ -84,7 +84,7 @@ export class Cluster {
     registry.filters.prefixesChanged = () => this.#listings.review();
   }
 
-  /** A device's row was made: where the device is, if it is anywhere, is not known. */
+  /** A device's row was created: it is not yet known which node is its home, if any. */
   deviceMade(slot: number): void {
     Atomics.store(this.#context.registry.devices.rows.home, slot, Numbering.elsewhere);
   }
@@ -101,7 +101,7 @@ export class Cluster {
     take(views, offset);
   }
 
-  /** The hub drains: what it keeps without a connection is left to other nodes. */
+  /** The hub drains: hands what it keeps without a connection to other nodes. */
   leaveAll(): void {
     const { registry, link } = this.#context;
     const { home, known, session, deviceState } = registry.devices.rows;
@@ -113,13 +113,16 @@ export class Cluster {
     this.#moves.leaveAll();
   }
 
-  /** The link's thread is gone: what it was told and has not passed on is told to nobody. What it has yet said holds. */
+  /**
+   * The link's thread has died: what it was told and had not passed on is lost. Its own records up to then are still
+   * valid.
+   */
   linkGone(): void {
     this.#isLinked = false;
     this.#moves.linkGone();
   }
 
-  /** Once per poll: what has changed since the last is told. */
+  /** Once per poll: tells the link what has changed since the last call. */
   flush(): void {
     if (!this.#isLinked) this.#goOnAlone();
     this.#operatorState.step();
@@ -139,7 +142,9 @@ export class Cluster {
     return Math.min(untilMs, Math.max(0, sinceMs + WAIT_MS - now));
   }
 
-  /** Without a link no node can be asked, and while NATS is away there is none to come: who has waited is let in. */
+  /**
+   * Without a link no node can be asked, and while NATS is away no link will start: admits the peers that have waited.
+   */
   #goOnAlone(): void {
     const atMs = this.#context.clock.now() - WAIT_MS;
     for (const id of this.#claims.waitingFrom(atMs)) {
@@ -243,7 +248,7 @@ export class Cluster {
     if (session !== NONE) links[edgeOf(session)]!.probe(session);
   }
 
-  /** The link has started, and knows nothing: what stands before this mark was for the one before. */
+  /** The link has started and knows nothing: records before this mark were for the previous link. */
   #hello(): void {
     const { registry } = this.#context;
     const { rows } = registry.devices;

@@ -1,7 +1,7 @@
 /**
- * Gateways, in a cluster: one connection for each id, on whatever node. Nothing of a gateway is kept or handed over: its
- * devices are claimed like any others. So its connection is welcomed at once, while its claim closes an older one
- * elsewhere. Owner thread only.
+ * Gateways, in a cluster: one connection per id across all nodes. Nothing is kept or handed over for a gateway: its
+ * devices are claimed like any others. So its connection is welcomed at once, while its claim closes an older
+ * connection elsewhere. Owner thread only.
  */
 import { SurrenderReason } from '../../cluster/host.ts';
 import { HomeKind } from '../../cluster/records.ts';
@@ -31,14 +31,14 @@ export class GatewayClaims implements GatewayHomes {
     link.tell(toLink.forget, { kind, id });
   }
 
-  /** The link has started anew: it is told of every gateway here. */
+  /** The link has restarted: tells it of every gateway here. */
   tellAll(): void {
     for (const id of this.#context.gateways.connectedIds) this.connected(id);
   }
 
   // What the link says.
 
-  /** This node has the connection; where it has none any more, there is nothing to be the home of. */
+  /** This node has the connection. If the connection has ended meanwhile, this node is not the home of anything. */
   adopt(id: string): void {
     const { gateways, link } = this.#context;
     if (!gateways.isConnected(id)) link.tell(toLink.forget, { kind, id });

@@ -25,8 +25,8 @@ export class KeptRows {
   }
 
   /**
-   * How long the subscriber has been away, ms; one that has never been here is away from now on. One that is kept for less
-   * time than others has been away for longer.
+   * How long the subscriber has been away, ms. One that has never been here counts from now. One with a shorter
+   * retention time counts as away for longer.
    */
   #awayMs(slot: number): number {
     const { registry, subscribers, clock, settings } = this.#context;
@@ -38,7 +38,7 @@ export class KeptRows {
   }
 
   /**
-   * Tells the link what the subscriber keeps; nothing changes by that.
+   * Tells the link what is kept for the subscriber, without changing it.
    * @param wasConnected until now @param goesOn asked before each slice
    */
   *tell(id: string, wasConnected: boolean, goesOn: () => boolean): Slices {
@@ -78,7 +78,10 @@ export class KeptRows {
     return { device, paused: registry.rowState(row) === RowState.paused };
   }
 
-  /** What filters follow is found anew, in their state: what is in another was paused or resumed by itself. */
+  /**
+   * The new node finds what filters follow by itself, in the filter's state. A row in another state was paused or
+   * resumed individually.
+   */
   #isTurned(row: number): boolean {
     const { registry } = this.#context;
     const { device, subscriber } = registry.subscriptions.rows;
@@ -95,7 +98,7 @@ export class KeptRows {
     }));
   }
 
-  /** What the subscriber keeps goes, without a word; what operators set stays. */
+  /** Removes what is kept for the subscriber, without notice; what operators set stays. */
   *remove(id: string): Slices {
     const { registry, walks, subscriptions, subscribers } = this.#context;
     const slot = registry.subscriberOf(id);
@@ -115,7 +118,7 @@ export class KeptRows {
   }
 
   /**
-   * Keeps what another node told of the subscriber; what stands here already stands.
+   * Adds what another node kept for the subscriber; rows that exist here stay as they are.
    * @returns the rows, and how long it was away there, ms; undefined: the part names nothing
    */
   add(id: string, part: Uint8Array): { readonly rows: number; readonly awayMs: number } | undefined {

@@ -1,6 +1,6 @@
 /**
- * What the link is told of devices with another home: how much the subscriptions here want of each. Looked at once per
- * poll for the devices whose subscriptions have changed. Owner thread only.
+ * Tells the link, for each device with another home, what the subscriptions here need from it. Checked once per poll
+ * for devices whose subscriptions have changed. Owner thread only.
  */
 import { Level } from '../../cluster/records.ts';
 import { Numbering } from '../../presence/columns.ts';
@@ -19,9 +19,9 @@ export class Levels {
   readonly #changed = new Set<number>();
   /** By device slot. */
   readonly #told = new Map<number, Told>();
-  /** Devices that are looked up before there is a subscription: how many wait for each. */
+  /** Devices that are looked up before there is a subscription, with the number of requests that wait for each. */
   readonly #lookups = new Map<number, number>();
-  /** Where the link has said all that there is to say, or that the device is nowhere. */
+  /** Devices for which the link has answered completely, or said that no node has them. */
   readonly #answered = new Set<number>();
 
   constructor(context: Pick<ClusterContext, 'registry' | 'link' | 'devices'>) {
@@ -33,7 +33,7 @@ export class Levels {
     this.#changed.add(slot);
   }
 
-  /** Whether what the row says of the device is what its home says, as far as it is known. */
+  /** Whether the row agrees with the device's home, as far as the home is known. */
   isAnswered(slot: number): boolean {
     return this.#answered.has(slot);
   }
@@ -42,7 +42,7 @@ export class Levels {
     if (this.#told.get(slot)?.level === Level.active) this.#answered.add(slot);
   }
 
-  /** What was answered holds no more. */
+  /** The earlier answer is no longer valid. */
   unanswered(slot: number): void {
     this.#answered.delete(slot);
   }
@@ -70,7 +70,7 @@ export class Levels {
     this.#changed.clear();
   }
 
-  /** The device has lost its home here: the link is told before it hears anything else. @returns whether it is wanted */
+  /** The device no longer has its home here: tells the link before anything else. @returns whether it is wanted */
   tellNow(slot: number, since: StreamPosition | undefined): boolean {
     this.#changed.delete(slot);
     return this.#tell(slot, since);
@@ -85,7 +85,7 @@ export class Levels {
     if (this.#told.delete(slot) && !isKnown) link.tell(toLink.unwant, { id: registry.deviceId(slot) });
   }
 
-  /** The link has started anew and knows nothing. */
+  /** The link has restarted and knows nothing. */
   reset(): void {
     this.#told.clear();
     this.#answered.clear();
@@ -112,7 +112,7 @@ export class Levels {
     return true;
   }
 
-  /** A link that has started anew goes on after what subscribers here have got. */
+  /** A restarted link continues after the last event that subscribers here have received. */
   #startOf(slot: number, told: Told | undefined, level: Level): StreamPosition | undefined {
     const { known, epoch, seq } = this.#context.registry.devices.rows;
     if (told !== undefined || level !== Level.active || known[slot] === 0) return undefined;

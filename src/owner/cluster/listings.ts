@@ -1,7 +1,7 @@
 /**
- * Filters over nodes: which prefixes this node's filters have, and the devices of other nodes that they match. Each such
- * device is looked up as if it had been subscribed to by id; once its home has answered, local filters follow it like any
- * device that appears. Owner thread only.
+ * Filters across nodes: the prefixes of this node's filters, and the devices of other nodes that they match. Each such
+ * device is looked up as if a subscriber had named its id; once its home has answered, local filters follow it like any
+ * new device. Owner thread only.
  */
 import { NONE, Numbering } from '../../presence/columns.ts';
 import { RowState } from '../../presence/lifecycle.ts';
@@ -20,19 +20,19 @@ export interface ListingsDeps extends Pick<ClusterContext, 'registry' | 'link' |
 }
 
 interface Listing {
-  /** Every node has told all, or another listing has them. */
+  /** Every node has listed all its devices, or another listing covers them. */
   isComplete: boolean;
   /** Told to the link. */
   isAsked: boolean;
-  /** How many requests for such a filter are not over: it may not be there yet. */
+  /** Requests for such a filter that are still open: the filter may not exist yet. */
   requests: number;
   /** The table has no room for a device that matches. */
   isFull: boolean;
 }
 
-/** Devices that match a filter, but that nobody may follow: so many ids are remembered. */
+/** How many ids are remembered of devices that match a filter but that nobody may follow. */
 const PASSED_OVER_MAX = 100_000;
-/** A device that was found is let go of after this, if its home says nothing. */
+/** A device that was found is forgotten after this time if its home does not answer. */
 const LOOKUP_MS = 2000;
 
 export class Listings {
@@ -42,10 +42,10 @@ export class Listings {
   readonly #passedOver = new Set<string>();
   /** Devices that are looked up for filters: until when. In order. */
   readonly #lookups = new Map<number, number>();
-  /** Those of them whose home has answered, and that are on their way to somebody. */
+  /** Those of them whose home has answered, and that are on their way to a subscriber. */
   readonly #onTheirWay = new Set<number>();
   #mustReview = false;
-  /** There may be filters whose subscribers do not know that there is no room. */
+  /** There may be subscribers that have not been told that there is no room for a filter's devices. */
   #mustTell = false;
   /** By filter: the session that was told so. */
   readonly #told = new Map<number, number>();
@@ -55,9 +55,8 @@ export class Listings {
   }
 
   /**
-   * A request is about to have a filter follow matching devices of all nodes. They are wanted until `close`, and then as
-   * long as the filter is there.
-   * @returns whether they are all known, and those that nobody followed until now
+   * A request is about to make a filter follow matching devices of all nodes. They are needed until `close`, and after
+   * that while the filter exists. @returns whether all of them are known, and those that nobody has followed so far
    */
   open(prefix: string): { isComplete: boolean; passedOver: readonly number[] } {
     const listing = this.#listings.get(prefix) ?? this.#begin(prefix);
@@ -66,7 +65,7 @@ export class Listings {
     return { isComplete: listing.isComplete, passedOver: this.#takePassedOver(prefix) };
   }
 
-  /** A request that opened it is over. */
+  /** A request that opened it has ended. */
   close(prefix: string): void {
     this.#listings.get(prefix)!.requests -= 1;
     this.review();
@@ -108,7 +107,7 @@ export class Listings {
     return this.#lookups.has(slot);
   }
 
-  /** A filter may follow what it could not until now. @param device undefined: any */
+  /** A filter may now follow a device that it could not follow before. @param device undefined: any */
   allowed(device: number | undefined): void {
     const { registry } = this.#deps;
     if (this.#listings.size === 0) return;
@@ -116,7 +115,7 @@ export class Listings {
     else this.#consider(registry.deviceId(device), undefined);
   }
 
-  /** What there is to be known of the device is known: filters have followed it, or nobody may. */
+  /** The lookup of the device is complete: filters follow it, or nobody may. */
   settled(slot: number): void {
     if (!this.#lookups.delete(slot)) return;
     if (this.#deps.filters.isBusy()) this.#onTheirWay.add(slot);
@@ -142,7 +141,7 @@ export class Listings {
     this.#onTheirWay.delete(slot);
   }
 
-  /** The link has started anew. */
+  /** The link has restarted. */
   reset(): void {
     const lookedUp = [...this.#lookups.keys(), ...this.#onTheirWay]; // it is told of them anew
     this.#lookups.clear();
@@ -155,7 +154,7 @@ export class Listings {
     this.#mustReview = true;
   }
 
-  /** Asks again for what is followed by no filter any more, and for what filters lack. */
+  /** Updates the listings: ends those that no filter needs, and asks for those that filters lack. */
   #review(): void {
     this.#mustReview = false;
     this.#mustTell = true;
@@ -209,7 +208,7 @@ export class Listings {
     levels.beginLookup(slot);
   }
 
-  /** They are in the table again, and remembered no more. */
+  /** Moves them back into the table, and forgets their ids. */
   #takePassedOver(prefix: string): number[] {
     const slots: number[] = [];
     for (const id of [...this.#passedOver]) {
@@ -230,7 +229,7 @@ export class Listings {
     if (this.#passedOver.size < PASSED_OVER_MAX) this.#passedOver.add(id);
   }
 
-  /** There is no room for the device: a filter that comes later may find some. */
+  /** There is no room for the device now, but there may be for a later filter. */
   #isFull(id: string): void {
     this.#remember(id);
     for (let length = 0; length <= id.length; length++) {
@@ -240,7 +239,7 @@ export class Listings {
     this.#mustTell = true;
   }
 
-  /** Each connection is told once of a filter that lacks devices. */
+  /** Tells each connection once about a filter that lacks devices. */
   #tellFull(): void {
     this.#mustTell = false;
     const { registry, subscriptions } = this.#deps;

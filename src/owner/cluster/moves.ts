@@ -1,7 +1,8 @@
 /**
- * Subscribers, in a cluster: one place for each. A connection waits until it is known what another node keeps of it, at
- * most a second; then it has its subscriptions, filters and pauses back. What is kept of one comes and goes in slices,
- * and nothing of it changes before all of it was told: an owner that takes over midway has it still. Owner thread only.
+ * Subscribers, in a cluster: each has one home. A connection waits, at most a second, until another node has handed
+ * over what it keeps for the subscriber; then the subscriber has its subscriptions, filters and pauses back. These are
+ * handed over in slices, and none is removed before all have been sent, so an owner that takes over midway still has
+ * them. Owner thread only.
  */
 import { SurrenderReason } from '../../cluster/host.ts';
 import { HomeKind } from '../../cluster/records.ts';
@@ -27,7 +28,7 @@ interface Arrival {
   readonly requests: Request[];
 }
 
-/** The link has been asked for a subscriber, and is not told yet that all is handed over. */
+/** The link has asked for a subscriber, and has not been told yet that the hand-over is complete. */
 interface Departure {
   readonly wasHere: boolean;
   /** Else it was away already. */
@@ -35,7 +36,7 @@ interface Departure {
 }
 
 const SUBSCRIBER = HomeKind.subscriber;
-/** What a subscriber may ask before its welcome; the edge sends no more of one at once. */
+/** Requests that a subscriber may send before its welcome; the edge never forwards more for one subscriber. */
 const REQUESTS_MAX = 64;
 
 export class SubscriberMoves implements SubscriberHomes {
@@ -45,7 +46,7 @@ export class SubscriberMoves implements SubscriberHomes {
   readonly #bySession = new Map<number, string>();
   /** Ids with their home here. */
   readonly #here = new Set<string>();
-  /** Ids of connections that do not want back by themselves what was kept: how they came. */
+  /** By id: the joins of connections that do not resume what was kept by themselves (`hold`, `fresh`). */
   readonly #reserved = new Map<string, Join>();
   readonly #departures = new Map<string, Departure>();
   readonly #work = new SlicedWork();
@@ -71,7 +72,7 @@ export class SubscriberMoves implements SubscriberHomes {
     if (!this.#work.hasReady) this.#kicked.clear();
   }
 
-  /** What the owner before had here is here. */
+  /** What the previous owner had here is still here. */
   #takeOver(): void {
     const { registry } = this.#context;
     const { used, session } = registry.subscribers.rows;
@@ -120,7 +121,7 @@ export class SubscriberMoves implements SubscriberHomes {
     return false;
   }
 
-  /** All that was kept elsewhere is here: nobody else lets the connection in. */
+  /** Everything that was kept elsewhere is here: admits the connection, since nothing else will. */
   #enterHere(id: string, session: number): void {
     if (this.#here.has(id) && this.#arrivals.get(id)?.join.session === session) this.#release(id);
   }
@@ -166,7 +167,7 @@ export class SubscriberMoves implements SubscriberHomes {
     return wasHere;
   }
 
-  /** What came or went in slices may have left nothing of it. */
+  /** Forgets the subscriber if the slices have left nothing of it. */
   #forgetIfGone(id: string): void {
     if (this.#context.registry.subscriberOf(id) < 0 && !this.#arrivals.has(id)) this.#forget(id);
   }
@@ -177,7 +178,7 @@ export class SubscriberMoves implements SubscriberHomes {
     return slot >= 0 && registry.subscribers.rows.session[slot] !== NONE;
   }
 
-  /** What operators set for it may still hold its row. */
+  /** The subscriber was kicked; what operators set for it may still keep its row. */
   kicked(id: string, number: number): void {
     const { link } = this.#context;
     this.#kicks += 1;
@@ -196,13 +197,13 @@ export class SubscriberMoves implements SubscriberHomes {
     this.#arrivals.delete(id);
   }
 
-  /** When the oldest of those that wait to be let in came, hub clock, ms; infinity: nobody waits. */
+  /** When the connection that has waited longest for admission came, hub clock, ms; infinity: none waits. */
   get waitingSinceMs(): number {
     for (const { sinceMs } of this.#arrivals.values()) return sinceMs;
     return Number.POSITIVE_INFINITY;
   }
 
-  /** Those that wait to be let in since the time, or longer. */
+  /** Connections that have waited for admission since this time or longer. */
   waitingFrom(atMs: number): string[] {
     const ids: string[] = [];
     for (const [id, { sinceMs }] of this.#arrivals) {
@@ -212,13 +213,13 @@ export class SubscriberMoves implements SubscriberHomes {
     return ids;
   }
 
-  /** What is on its way to another node is told to nobody, and stays. */
+  /** Hand-overs that were under way are cancelled: what is kept stays here. */
   linkGone(): void {
     for (const [id, { wasHere }] of this.#departures) if (wasHere) this.#here.add(id);
     this.#departures.clear();
   }
 
-  /** The link has started anew: it is told of every subscriber here. */
+  /** The link has restarted: tells it of every subscriber here. */
   tellAll(): void {
     const { link } = this.#context;
     for (const id of this.#arrivals.keys()) link.tell(toLink.connected, { kind: SUBSCRIBER, id });
@@ -228,7 +229,7 @@ export class SubscriberMoves implements SubscriberHomes {
     }
   }
 
-  /** The hub drains: what it keeps is left to other nodes. */
+  /** The hub drains: leaves what it keeps to other nodes. */
   leaveAll(): void {
     const { registry, link } = this.#context;
     for (const id of this.#here) {
@@ -269,7 +270,7 @@ export class SubscriberMoves implements SubscriberHomes {
     else subscribers.holdMore(slot, awayMs);
   }
 
-  /** The connection that waited is let in. */
+  /** Admits the connection that waited. */
   release(id: string): void {
     this.#work.after(id, () => this.#release(id));
   }
@@ -300,13 +301,13 @@ export class SubscriberMoves implements SubscriberHomes {
     if (registry.subscriberOf(join.actor.id) >= 0) this.#reserve(join); // else there was no room
   }
 
-  /** What comes late of the subscriber is for this connection, whatever the one before it wanted. */
+  /** Late parts of the hand-over are for this connection, whatever the previous one asked for. */
   #reserve(join: Join): void {
     if (join.hold || join.fresh === true) this.#reserved.set(join.actor.id, join);
     else this.#reserved.delete(join.actor.id);
   }
 
-  /** Another node is its place now: the connection goes, and what is kept is handed over. */
+  /** Another node is its home now: closes the connection, and hands over what is kept. */
   surrender(id: string, reason: SurrenderReason): void {
     const { registry, subscribers } = this.#context;
     const close = reason === SurrenderReason.conflict ? closes.drain : closes.replaced;
@@ -333,7 +334,7 @@ export class SubscriberMoves implements SubscriberHomes {
     if (departure.wasHere) yield* this.#rows.remove(id);
   }
 
-  /** It was dismissed, and is not handed over: what it keeps waits for it here, as it would after any lost connection. */
+  /** It was dismissed, but is not handed over: what is kept for it stays here, as after any lost connection. */
   #stay(id: string): void {
     const { registry, sweeps } = this.#context;
     const slot = registry.subscriberOf(id);
@@ -341,7 +342,7 @@ export class SubscriberMoves implements SubscriberHomes {
     this.#forgetIfGone(id);
   }
 
-  /** What is kept expires as if it had been here all the time, and with what was: that is newer. */
+  /** What is kept expires as if it had always been here, together with what was here already, because that is newer. */
   #expire(slot: number, awayMs: number): void {
     const { registry, clock, subscriberWheel, settings } = this.#context;
     const { lastSeen } = registry.subscribers.rows;

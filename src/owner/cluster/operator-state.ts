@@ -1,6 +1,6 @@
 /**
- * Obeys what the cluster's bucket holds of what operators set: denials, grants, vips and rules. Owner thread only. A list
- * that was begun is obeyed to its end before the next.
+ * Applies what operators have set in the cluster's bucket: denials, grants, vips and rules. Owner thread only. A list
+ * that was begun is applied to its end before the next.
  */
 import type { OperatorChange } from '../../cluster/host.ts';
 import { highWater } from '../../memory/layout.ts';
@@ -24,7 +24,7 @@ export interface ChangesPart {
   readonly changes: Uint8Array;
 }
 
-/** In place of a revision that the link which asked for it can not hear of any more; those of a bucket begin at 1. */
+/** Stands for a revision whose link has died, so no one waits for it; revisions of a bucket begin at 1. */
 const NOBODY_WAITS = 0;
 
 export class OperatorState {
@@ -32,7 +32,7 @@ export class OperatorState {
   readonly #vips = new Set<string>();
   // Stryker disable next-line ArrayDeclaration: a link begins with a `reset`
   #parts: Uint8Array[] = [];
-  /** The rules' sweep under way: where it goes on, and the revision that is obeyed once it is over. */
+  /** The current sweep for new rules: where it continues, and the revision that is applied once it ends. */
   #sweep: { next: number; revision: number } | undefined;
 
   constructor(context: ClusterContext) {
@@ -41,8 +41,8 @@ export class OperatorState {
   }
 
   /**
-   * The link has started anew: what its predecessor did not finish is not part of any list, and no revision of that one
-   * means anything to this one. A sweep goes on: the rules are in force, whoever brought them.
+   * The link has restarted: drops the list that the previous link did not finish. Its revisions mean nothing to the new
+   * link. A sweep continues, because its rules are in force.
    */
   reset(): void {
     this.#parts = [];
@@ -90,7 +90,7 @@ export class OperatorState {
     return this.#sweep !== undefined;
   }
 
-  /** All rows obey the new rules: filters follow what is not denied any more. */
+  /** All rows obey the new rules: filters follow devices that are no longer denied. */
   #swept(revision: number): void {
     const { filters, sweep } = this.#context;
     filters.rescan(sweep.before);
@@ -101,7 +101,7 @@ export class OperatorState {
     if (revision !== NOBODY_WAITS) this.#context.link.tell(toLink.applied, { revision });
   }
 
-  /** What is set here and not in the list is set no more. */
+  /** Removes what is set here but is not in the list. */
   #forgetOthers(changes: readonly OperatorChange[]): void {
     const { registry, access } = this.#context;
     // Stryker disable next-line ConditionalExpression,StringLiteral: no pair has such a key
@@ -156,7 +156,7 @@ export class OperatorState {
     subscribers.freeIfIdle(slot);
   }
 
-  /** One that is not connected here is one when it connects. */
+  /** A subscriber that is not connected here becomes a vip when it connects. */
   #vip(subscriber: string, vip: boolean): void {
     if (vip) this.#vips.add(subscriber);
     else this.#vips.delete(subscriber);

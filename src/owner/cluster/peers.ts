@@ -1,6 +1,6 @@
 /**
- * Other nodes that follow devices with their home here: each counts as one subscriber with the status that it names. So
- * "nobody listens" and what takes a number follow from the same counts. Owner thread only.
+ * Other nodes that follow devices with their home here. Each counts as one subscriber with the status that it names, so
+ * one set of counts decides whether anybody listens and which events take a number. Owner thread only.
  */
 
 import { toWallMs } from '../../clock.ts';
@@ -38,7 +38,7 @@ interface PeerNode {
   readonly node: string;
   /** By device slot. */
   readonly follows: Map<number, Follow>;
-  /** Hub clock, ms, when what a node that left had counts for nothing any more; infinity while it is there. */
+  /** Hub clock, ms, when the follows of a node that left expire; infinity while the node is there. */
   untilMs: number;
 }
 
@@ -57,7 +57,7 @@ export class PeerNodes {
     this.#peers.set(number, { node, follows: new Map(), untilMs: Number.POSITIVE_INFINITY });
   }
 
-  /** As a subscriber that disconnects: until it may be back no more, events take numbers for it. */
+  /** The node left, like a subscriber that disconnects: until its follows expire, events take numbers for it. */
   left(number: number): void {
     const peer = this.#peers.get(number);
     if (peer === undefined) return;
@@ -111,19 +111,19 @@ export class PeerNodes {
     if (peer !== undefined && slot >= 0) this.#set(peer, slot, undefined);
   }
 
-  /** The device has no home here any more. */
+  /** The device no longer has its home here. */
   deviceLeft(slot: number): void {
     for (const peer of this.#peers.values()) this.#set(peer, slot, undefined, false);
   }
 
-  /** What nodes that left had is kept for as long as a lost subscriber's. */
+  /** Removes the follows of nodes that left, after the same time as those of a lost subscriber. */
   tick(): void {
     if (this.#left.size === 0) return;
     const now = this.#deps.clock.now();
     for (const number of [...this.#left]) if (this.#peers.get(number)!.untilMs <= now) this.#drop(number);
   }
 
-  /** The link has started anew: whoever follows says so again. */
+  /** The link has restarted: nodes that follow will say so again. */
   reset(): void {
     for (const number of [...this.#peers.keys()]) this.#drop(number);
   }
@@ -135,7 +135,7 @@ export class PeerNodes {
     this.#left.delete(number);
   }
 
-  /** The node has joined again, and says anew what it wants of the device. */
+  /** The node has joined again, and has said again what it needs from the device. */
   #forgetLeft(node: string, slot: number): void {
     for (const number of this.#left) {
       const peer = this.#peers.get(number)!;

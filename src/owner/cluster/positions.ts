@@ -1,7 +1,7 @@
 /**
- * How far subscribers here were in numberings that a device has left. When two nodes numbered a device for a while, it may
- * come back to a numbering that they know: then they hear what they missed of it, and get nothing of it twice. Owner thread
- * only.
+ * The positions of subscribers here in numberings that a device has left. If two nodes have numbered a device for a
+ * while, it may return to a numbering that subscribers know. They then learn what they missed, and get no event twice.
+ * Owner thread only.
  */
 import { Recent } from '../../cluster/recent.ts';
 import type { Registry } from '../registry.ts';
@@ -15,13 +15,13 @@ export class Positions {
     this.#registry = registry;
   }
 
-  /** The last event of the numbering that subscribers here know of; undefined: they know nothing of it. */
+  /** The last event of the numbering that subscribers here have seen; undefined: they have not seen the numbering. */
   in(slot: number, epoch: number): number | undefined {
     const { rows } = this.#registry.devices;
     return rows.epoch[slot] === epoch ? rows.seq[slot]! : this.#left.get(this.#key(slot, epoch));
   }
 
-  /** The row's numbering is about to be another. */
+  /** The row's numbering is about to change. */
   leave(slot: number): void {
     const { epoch, seq } = this.#registry.devices.rows;
     this.#left.set(this.#key(slot, epoch[slot]!), seq[slot]!);

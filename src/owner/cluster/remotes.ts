@@ -1,6 +1,6 @@
 /**
- * Devices with another home that subscribers here follow: their rows say what the home says, and their events, numbered
- * there, go to the edges like those of local devices. Owner thread only.
+ * Devices with another home that subscribers here follow: their rows show what the home reports, and their events,
+ * numbered there, go to the edges like those of local devices. Owner thread only.
  */
 import { toMonotonicMs } from '../../clock.ts';
 import type { RecordViews } from '../../memory/ring.ts';
@@ -36,9 +36,9 @@ export interface RemotesDeps extends ClusterContext {
   readonly levels: Levels;
   readonly backfills: Pick<Backfills, 'incomplete'>;
   readonly positions: Positions;
-  /** The row says what the home says, or nobody has the device. */
+  /** The row agrees with the home, or no node has the device. */
   readonly settled: (slot: number) => void;
-  /** Whether filters are to follow the device once it is known. */
+  /** Whether filters will follow the device once it is known. */
   readonly isSoughtByFilters: (slot: number) => boolean;
 }
 
@@ -46,14 +46,14 @@ export class Remotes {
   readonly #deps: RemotesDeps;
   readonly #events: HubEvents;
   /**
-   * The link's names of devices, and back. One that is claimed keeps its own until the claim is won: if it is lost, nobody
-   * tells again what came before.
+   * The link's names of devices, in both directions. A claimed device keeps its name until the claim is won: if the
+   * claim is lost, nobody repeats what was told before.
    */
   readonly #slots = new Map<number, number>();
   readonly #refs = new Map<number, number>();
-  /** Devices whose home is lost: hub clock, ms, when they are offline. */
+  /** Devices whose home is lost: hub clock, ms, when they become offline. */
   readonly #lostAtMs = new Map<number, number>();
-  /** How devices are, as homes said: the events that led there may still be on their way. */
+  /** States of devices as reported by their homes: the events that led to them may still be on their way. */
   readonly #ahead = new Map<number, RemoteEntry>();
 
   constructor(deps: RemotesDeps) {
@@ -66,7 +66,7 @@ export class Remotes {
     return this.#refs.has(slot);
   }
 
-  /** The home was found, or says anew where the device stands. */
+  /** The home was found, or reports the device's position again. */
   entry(entry: RemoteEntry): void {
     const { registry, devices, filters } = this.#deps;
     const { rows } = registry.devices;
@@ -123,7 +123,7 @@ export class Remotes {
     }
   }
 
-  /** All events that the home had numbered when it answered have come, or are told as missing. */
+  /** All events that the home had numbered when it answered have arrived, or have been reported as missing. */
   caughtUp(ref: number): void {
     const slot = this.#slots.get(ref);
     // Stryker disable next-line ConditionalExpression: nobody waits for no device
@@ -135,7 +135,7 @@ export class Remotes {
     this.#deps.settled(slot);
   }
 
-  /** Every node has said that the device is not there, or did not say anything in time. */
+  /** Every node has said that it does not have the device, or did not answer in time. */
   nowhere(id: string): void {
     const { registry, levels, settled } = this.#deps;
     const slot = registry.deviceOf(id);
@@ -145,7 +145,7 @@ export class Remotes {
     settled(slot);
   }
 
-  /** The home is lost. Unless the device is found within the leave grace, it is offline. */
+  /** The home is lost. Unless the device is found within the leave grace, it becomes offline. */
   lost(ref: number): void {
     const slot = this.#slots.get(ref);
     if (slot === undefined) return;
@@ -189,14 +189,17 @@ export class Remotes {
     if (!registry.hasRows(slot) && !levels.isLookedUp(slot)) registry.freeDevice(slot);
   }
 
-  /** Nobody can number that the device is offline. Where there is no room for the event, no gap tells of it: the entry does. */
+  /**
+   * Broadcasts that the device is offline, without a number, as nobody can number it. If there is no room for the
+   * event, no gap reports it; the entry shows the state.
+   */
   #tellLost(slot: number): void {
     this.#deps.registry.setDeviceState(slot, DeviceState.offline, StateReason.nodeLost);
     const bytes = this.#events.state(DeviceState.offline, 'node lost');
     if (!toEdges(this.#deps, slot, this.#events.views, 0, bytes, 0)) this.tellFollowers(slot);
   }
 
-  /** A row without subscriptions has no reason to be here. */
+  /** Frees a row that has no subscriptions left. */
   unwatched(slot: number): void {
     const { registry, wheel, clock, levels } = this.#deps;
     const isWanted = registry.hasRows(slot) || levels.isLookedUp(slot);
@@ -216,7 +219,7 @@ export class Remotes {
     this.#slots.delete(ref);
   }
 
-  /** The link has started anew: its names mean nothing any more. */
+  /** The link has restarted: its names are no longer valid. */
   reset(): void {
     this.#refs.clear();
     this.#slots.clear();
@@ -224,8 +227,8 @@ export class Remotes {
   }
 
   /**
-   * Tells every subscriber that gets the device's events where it stands now.
-   * @param known the last event that they know of this numbering, if they know it: what they missed since is a gap
+   * Tells every subscriber that gets the device's events the device's current position. @param known the last event of
+   * this numbering that they have seen, if they know the numbering: a gap names what they missed since
    */
   tellFollowers(slot: number, known?: number): void {
     const { seq } = this.#deps.registry.devices.rows;
@@ -283,7 +286,7 @@ export class Remotes {
     this.tellFollowers(slot, isSame ? undefined : known);
   }
 
-  /** The row says what the home says. @returns whether the device's state is another now */
+  /** Writes what the home reports into the row. @returns whether the device's state has changed */
   #say(slot: number, { state, status, lastSeen }: RemoteEntry): boolean {
     const { registry, clock } = this.#deps;
     const { rows } = registry.devices;
@@ -295,7 +298,7 @@ export class Remotes {
     return isChanged;
   }
 
-  /** The home says how the device is: what it says is passed on, and the row says the same. */
+  /** The home reports the device's state: writes it into the row and passes it on. */
   #setState(slot: number, { u8 }: RecordViews, offset: number, bytes: number): void {
     const { registry } = this.#deps;
     const state = stateIn(

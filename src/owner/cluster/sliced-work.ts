@@ -1,11 +1,13 @@
 /**
- * Work for single ids in slices, so that one with 100,000 rows holds nobody up: what concerns one id is done in order, and
+ * Runs work for single ids in slices, so that an id with 100,000 rows delays nobody: work for one id runs in order, and
  * ids take turns. Owner thread only.
  */
 
-/** Rows from one step to the next, and in a step: work beyond that waits for a later one. A few milliseconds. */
+/**
+ * Rows that may be visited between two steps, and in a step; further work waits for a later step. A few milliseconds.
+ */
 const ROWS_PER_STEP = 512;
-/** What a slice costs beside its rows, in rows. */
+/** The fixed cost of a slice, in rows. */
 const SLICE_COST = 16;
 
 /** Yields the rows of each slice. */
@@ -25,7 +27,7 @@ export class SlicedWork {
     return this.#queues.has(id);
   }
 
-  /** After what is under way for the id; at once as far as there are rows left. */
+  /** Starts work after what is under way for the id; immediately, as far as there are rows left. */
   begin(id: string, slices: Slices): void {
     const queue = this.#queues.get(id);
     if (queue !== undefined) {
@@ -36,7 +38,7 @@ export class SlicedWork {
     while (this.#rowsLeft > 0 && this.isBusy(id)) this.#slice(id);
   }
 
-  /** After what is under way for the id; at once where nothing is. */
+  /** Calls `act` after what is under way for the id; immediately if nothing is. */
   after(id: string, act: () => void): void {
     if (this.isBusy(id)) this.begin(id, once(act));
     else act();

@@ -1,8 +1,8 @@
 /**
- * Requests that wait until it is known where the devices that they name are: at most a second, then what is known is
- * answered, and the rest follows. What the same subscriber asks meanwhile waits behind it. The edge is told that they
- * wait, so that it goes on with what others ask; when many have waited long enough at once, they are answered a few in
- * each poll. Owner thread only.
+ * Requests that wait until the homes of the devices that they name are known. After at most a second they are answered
+ * with what is known, and the rest follows. Later requests of the same subscriber queue behind them. The edge learns
+ * that they wait, so that it can go on with the requests of others. If many reach their time limit at once, a few are
+ * answered in each poll. Owner thread only.
  */
 import { REQUEST_WORK_PER_POLL } from '../../limits.ts';
 import { Numbering } from '../../presence/columns.ts';
@@ -26,24 +26,24 @@ export interface Wait {
   readonly subscriber: number;
   readonly request: Request;
   readonly untilMs: number;
-  /** Devices that are looked up, and those of them that are not answered. */
+  /** Devices that are looked up, and those of them that have no answer yet. */
   readonly slots: Set<number>;
   readonly open: Set<number>;
-  /** Filters that other nodes have not told all of. */
+  /** Filters whose devices other nodes have not all listed yet. */
   readonly prefixes: Set<string>;
   readonly behind: Request[];
 }
 
-/** What a lookup may take (wire contract). */
+/** How long a lookup may take (wire contract). */
 const WAIT_MS = 1000;
 
 export class Waits implements RequestWaits {
   readonly #deps: WaitsDeps;
   /** By session, in the order in which they began. */
   readonly #waits = new Map<number, Wait>();
-  /** Those of them that are to be answered, in their order. */
+  /** Those of them that are ready to be answered, in order. */
   readonly #ready = new Set<Wait>();
-  /** Filters that were answered, and whose devices are on their way: until then they are wanted. */
+  /** Filters of answered requests whose devices are still on their way, and which must stay wanted until then. */
   readonly #onTheirWay = new Map<number, Wait[]>();
   /** By device: who waits for it. */
   readonly #bySlot = new Map<number, Set<Wait>>();
@@ -77,7 +77,7 @@ export class Waits implements RequestWaits {
     this.#arrived(session);
   }
 
-  /** What the row says of the device is what there is to be said. */
+  /** The device's row is complete, as far as other nodes answered. */
   settled(slot: number): void {
     for (const wait of [...(this.#bySlot.get(slot) ?? [])]) {
       if (this.#lacksPast(wait, slot)) this.#deps.backfills.begin(slot);
@@ -85,7 +85,7 @@ export class Waits implements RequestWaits {
     }
   }
 
-  /** What the home keeps of the device is here, as far as it can be. */
+  /** The kept events of the device are here, as far as they could be fetched. */
   filled(slot: number): void {
     for (const wait of [...(this.#bySlot.get(slot) ?? [])]) this.#close(wait, slot);
   }
@@ -118,7 +118,7 @@ export class Waits implements RequestWaits {
     for (const waits of this.#onTheirWay.values()) for (const wait of waits) wait.slots.delete(slot);
   }
 
-  /** Those that have waited long enough wait no longer. As many are answered as a poll may take, and their edges. */
+  /** Ends waits that have lasted long enough, and answers as many requests as a poll and their edges can take. */
   tick(): void {
     for (const session of this.#onTheirWay.keys())
       if (!this.#deps.filters.isBusy(session)) this.#arrived(session);
@@ -230,12 +230,12 @@ export class Waits implements RequestWaits {
   }
 }
 
-/** Of the filters that are to come, each once. */
+/** The prefixes of the filters that the request adds, each once. */
 function prefixesOf({ op, filters }: Request): Iterable<string> {
   return op === 'subscribe' ? new Set(filters.map((filter) => filter.slice(0, -1))) : [];
 }
 
-/** What it takes to answer it and what is behind it, in devices named. */
+/** The cost of answering it and the requests behind it, in devices named. */
 function workOf({ request, behind }: Wait): number {
   return [request, ...behind].reduce((sum, { devices }) => sum + 1 + (devices?.length ?? 0), 0);
 }

@@ -58,7 +58,7 @@ export interface Greeter {
   readonly hasEnded: boolean;
   /** The client was refused, and was told so if its protocol allows. @param code of `closes` */
   turnAway(message: string, code: number): void;
-  /** The client is admitted; `connack` is to be sent. Also called if the connection is gone by then. */
+  /** The client is admitted; send `connack`. Also called if the connection is gone by then. */
   opened(client: Client, joined: LetIn, connack: Uint8Array): void;
 }
 

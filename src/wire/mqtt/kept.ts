@@ -3,14 +3,14 @@ import type { KeptSession } from './host.ts';
 
 /**
  * The scope of a session whose connection ended before the hub had answered all of its requests. What the hub itself
- * keeps for the client may be something else: when it is back, all of its subscriptions are followed anew. No
- * fingerprint is like this.
+ * keeps for the client may differ, so when the client is back, all of its subscriptions are followed again. No
+ * fingerprint has this value.
  */
 export const UNSETTLED = '?';
 
 /**
- * The session of a client that is gone before its CONNACK: what the hub itself keeps for it may end sooner, by the time
- * that the connection before this one asked for.
+ * The session of a client that is gone before its CONNACK: what the hub itself keeps for it may expire sooner, at the
+ * time that the previous connection asked for.
  */
 export function unsettled(kept: KeptSession): KeptSession {
   return { ...kept, scope: UNSETTLED };

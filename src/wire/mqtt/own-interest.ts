@@ -1,6 +1,6 @@
 /**
- * What a client is told of interest in its own device: a PUBLISH on the interest topic, with the identifiers of its
- * subscriptions to that.
+ * Tells a client about interest in its own device: a PUBLISH on the interest topic, with the identifiers of its
+ * subscriptions to that topic.
  */
 import { encodeText, withIdentifiers } from './events.ts';
 import type { Client } from './handshake.ts';
@@ -10,13 +10,13 @@ import type { MqttSubscriptions } from './subscriptions.ts';
 import { Kind } from './templates.ts';
 import type { TopicLayout } from './topics.ts';
 
-/** How the state at hand is told when a client begins to watch. */
+/** How the current state is sent when a client begins to watch. */
 export const StateNow = {
-  /** As what it has subscribed to brings. */
+  /** As a retained message of its new subscription. */
   retained: 1,
-  /** A session goes on: as what has come since. */
+  /** A session continues: as a live message. */
   live: 2,
-  /** Not at all; changes are. */
+  /** Not at all; only changes are sent. */
   untold: 3,
 } as const;
 export type StateNow = (typeof StateNow)[keyof typeof StateNow];
@@ -38,7 +38,9 @@ export class OwnInterest {
     this.#peer = peer;
   }
 
-  /** From here on the client is told. Who is told already is told anew, unless nothing is to be told now. */
+  /**
+   * From now on the client is told. A client that was already being told gets the state again, unless it is `untold`.
+   */
   watch(now: StateNow): void {
     if (this.#now !== undefined && now === StateNow.untold) return;
     this.#now = now;

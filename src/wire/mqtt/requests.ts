@@ -57,7 +57,7 @@ export class MqttRequests {
   readonly #waiting: Request[] = [];
   #waitingFilters = 0;
   #waitingBytes = 0;
-  /** Ids and prefixes whose follows the hub has ended, and that are to be followed anew before the next request. */
+  /** Ids and prefixes whose follows the hub has ended, and that must be followed again before the next request. */
   #ended: string[] = [];
   #isBusy = false;
   /** Whether the request in progress is the client's. */
@@ -105,7 +105,7 @@ export class MqttRequests {
   }
 
   /**
-   * Follows anew as far as the client still has it, without its past. What is refused stays ended.
+   * Follows names again if the client still has them, without past events. What is refused stays ended.
    * @param names ids and prefixes with `*`
    */
   refollow(names: readonly string[]): void {

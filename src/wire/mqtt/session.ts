@@ -173,7 +173,7 @@ export class MqttSession implements PacketSink, Greeter, PublishingClient, Reque
     if (!this.#isCut) this.#end();
   }
 
-  /** The hub has ended follows of devices that the client still has: they begin anew. */
+  /** The hub has ended follows of devices that the client still has: follows them again. */
   refollow(devices: readonly string[]): void {
     if (this.isOpen) this.#requester.refollow(devices);
   }
