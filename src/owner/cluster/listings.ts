@@ -30,6 +30,12 @@ interface Listing {
   isFull: boolean;
 }
 
+/** A connection that knows that a filter of its lacks devices. */
+interface Told {
+  readonly session: number;
+  readonly filter: string;
+}
+
 /** Devices that match a filter, but that nobody may follow: so many ids are remembered. */
 const PASSED_OVER_MAX = 100_000;
 /** A device that was found is let go of after this, if its home says nothing. */
@@ -47,8 +53,8 @@ export class Listings {
   #mustReview = false;
   /** There may be filters whose subscribers do not know that there is no room. */
   #mustTell = false;
-  /** By filter: the session that was told so. */
-  readonly #told = new Map<number, number>();
+  /** By filter's slot: the session that was told so, and of which filter. */
+  readonly #told = new Map<number, Told>();
 
   constructor(deps: ListingsDeps) {
     this.#deps = deps;
@@ -249,9 +255,11 @@ export class Listings {
       for (const slot of isFull ? filters.matching(prefix) : []) {
         const session = registry.subscribers.rows.session[filters.subscriber(slot)]!;
         if (session === NONE || filters.state(slot) !== RowState.active) continue;
-        if (this.#told.get(slot) === session) continue;
-        this.#told.set(slot, session);
-        const full = [{ filter: filters.nameOf(slot), value: RowState.none }];
+        const filter = filters.nameOf(slot);
+        const told = this.#told.get(slot);
+        if (told?.session === session && told.filter === filter) continue;
+        this.#told.set(slot, { session, filter });
+        const full = [{ filter, value: RowState.none }];
         subscriptions.link(session).notice(session, Notice.filterFull, NO_BYTES, false, full);
       }
     }
