@@ -150,6 +150,15 @@ describe('Without a link', () => {
     expect(hub.row('dev-2', 'ann')).toBe('inactive/disconnected');
   });
 
+  it('a subscriber is let in after a second, though the last that the link said was its hello', () => {
+    const hub = new ClusterOwner();
+    hub.hasSaid(fromLink.hello, {});
+    cut(hub);
+    hub.connectSubscriber('ann');
+    hub.pass(1000);
+    expect(hub.got()).toEqual(['joined ann']);
+  });
+
   it('nobody is let in alone who has a link to wait for', () => {
     const hub = new ClusterOwner();
     hub.connectSubscriber('ann');

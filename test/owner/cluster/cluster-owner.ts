@@ -160,6 +160,7 @@ export class ClusterOwner {
   /** The link has said it before the owner looks. */
   hasSaid<F extends Fields>(layout: RecordLayout<F>, values: Values<F>): void {
     layout.write(this.#toOwner[LINK]!, values);
+    this.#toOwner[LINK]!.commit();
   }
 
   /** The link says it, and the owner works it off. */
