@@ -3,6 +3,7 @@
  * given to the other host as they were. Pure.
  */
 
+import type { LinkCounts } from './figures.ts';
 import { type Home, homeKey } from './home.ts';
 import {
   HAND_OVER_BYTES_MAX,
@@ -59,9 +60,14 @@ export function addPart(peer: Peer, kind: HomeKind, id: string, bytes: Uint8Arra
 /**
  * What came for the id is forgotten here.
  * @param payloadBytesMax DAT_MAX_MESSAGE_BYTES
- * @returns the host's parts, without those that no host makes so large: its rings would not carry them
+ * @returns the host's parts, without those that no host makes so large, which are counted: its rings would not carry them
  */
-export function takeParts(peer: Peer, kind: HomeKind, id: string, payloadBytesMax: number): Uint8Array[] {
+export function takeParts(
+  peer: Peer,
+  { kind, id }: Pick<Home, 'kind' | 'id'>,
+  payloadBytesMax: number,
+  figures: Pick<LinkCounts, 'undecodable'>,
+): Uint8Array[] {
   const key = homeKey(kind, id);
   const chunks = peer.parts.get(key) ?? [];
   peer.parts.delete(key);
@@ -75,6 +81,7 @@ export function takeParts(peer: Peer, kind: HomeKind, id: string, payloadBytesMa
     bytes += chunk.length - 1;
     if (chunk[0] === MORE) continue;
     if (bytes <= bytesMax) parts.push(Buffer.concat(open));
+    else figures.undecodable += 1;
     open = [];
     bytes = 0;
   }
