@@ -91,7 +91,8 @@ async function leftAll(node: ClusterLink['node'], host: Pick<HubHost, 'partsTake
   while (systemClock.now() < untilMs) {
     const now = { count: node.homes.claims.count, parts: host.partsTaken };
     if (now.count === 0) return true;
-    if (now.count < before.count || now.parts > before.parts) sinceMs = systemClock.now();
+    const isMoving = now.count < before.count || now.parts > before.parts || node.homes.leaves.isBusy;
+    if (isMoving) sinceMs = systemClock.now();
     else if (systemClock.now() - sinceMs > LEAVE_IDLE_MS) return false; // nobody takes it
     before = now;
     await after(LEAVE_LOOK_MS);

@@ -38,6 +38,7 @@ export class Confirms {
   #owed: Owed[] = [];
   #applied = { revision: 0, bucket: '' };
   readonly #nextRequest = requestNumbers();
+  #isStopped = false;
 
   /** @param readBucket reads the bucket from now on to its end */
   constructor(clock: Clock, readBucket: () => void) {
@@ -55,7 +56,7 @@ export class Confirms {
    * that are away now @returns those that did not confirm
    */
   wait(revision: number, bucket: string, nodes: readonly string[], peers: Iterable<Peer>): Promise<string[]> {
-    if (nodes.length === 0) return Promise.resolve([]);
+    if (nodes.length === 0 || this.#isStopped) return Promise.resolve([...nodes]);
     const request = this.#nextRequest();
     const untilMs = this.#clock.now() + CONFIRM_MS;
     return new Promise((resolve) => {
@@ -111,6 +112,7 @@ export class Confirms {
 
   /** The node stops, and gets no more confirmations. */
   stop(): void {
+    this.#isStopped = true; // a change that the bucket takes now is confirmed by nobody
     for (const [request, waiting] of this.#waiting) this.#settle(request, waiting);
   }
 

@@ -88,7 +88,17 @@ export class Endings {
     if (ending !== undefined && number <= ending.number) this.#endings.set(key, { ...ending, livesOn: true });
   }
 
-  /** Another node claims the id. @returns whether the claim has ended; the peer was then told */
+  /**
+   * The peer claims the id for a connection of just now, and has been told which numbers are known. So that is another life
+   * of the id, though the claim was numbered without knowing of the end: the peer must know what is over, too.
+   */
+  beginsAnew(peer: Peer, kind: HomeKind, id: string, number: number): void {
+    const ending = this.#endings.get(homeKey(kind, id));
+    if (ending !== undefined && isOver(ending, number))
+      ended.write(peer.session, { kind, id, number: ending.number });
+  }
+
+  /** Another node claims the id. @returns whether the claim is over, as the peer was told */
   refuses(peer: Peer, kind: HomeKind, id: string, number: number): boolean {
     const ending = this.#endings.get(homeKey(kind, id));
     if (ending === undefined || !isOver(ending, number)) return false;
@@ -114,8 +124,13 @@ export class Endings {
     if (number <= this.number(kind, id)) return;
     this.#endings.set(homeKey(kind, id), { kind, id, number, livesOn: false });
     const home = this.#deps.home(kind, id);
-    if (home?.connected === true) this.livesOn(kind, id, home.number);
+    if (home?.connected === true) this.livesOn(kind, id, numberOf(home));
   }
+}
+
+/** Of its claim, settled or not. */
+function numberOf({ number, sought, seek }: Home): number {
+  return seek === undefined ? number : Math.max(number + 1, sought);
 }
 
 function isOver({ livesOn, number }: Ending, claimed: number): boolean {

@@ -3,12 +3,19 @@
  * host reports about these devices, and each event once to every node with an active subscription. Cluster thread only.
  */
 import type { RecordViews } from '../memory/ring.ts';
+import { WaitList } from '../wait-list.ts';
 import { Priority } from '../wire/events.ts';
 import { copyEvent, EventField } from './event-record.ts';
 import type { LinkCounts } from './figures.ts';
 import { type Home, HomePhase } from './home.ts';
 import type { ClusterHost, FollowRequest, StreamStart } from './host.ts';
-import { FOLLOWS_AT_ONCE, FOLLOWS_WAITING_MAX } from './limits.ts';
+import {
+  FOLLOWS_AT_ONCE,
+  FOLLOWS_WAITING_MAX,
+  OWED_BYTES_MAX,
+  SESSION_BYTES_MAX,
+  SHED_BYTES,
+} from './limits.ts';
 import type { Peer } from './peer.ts';
 import {
   asksAnswered,
@@ -79,9 +86,9 @@ export class Followers {
   readonly #ofPeer = new Map<Peer, Set<FollowedDevice>>();
   /** Follows of devices whose claim is not settled. */
   readonly #untilSettled = new Map<string, Request[]>();
-  /** Follows that wait for room in the queue to their peer. */
-  readonly #untilRoom = new Map<Peer, FollowValues[]>();
-  /** Follows that the host was given and has not answered completely, by peer. */
+  /** Follows that wait for room on the way to their peer, by device: of each the last, whose answer alone counts. */
+  readonly #untilRoom = new Map<Peer, WaitList<string, FollowValues>>();
+  /** How many the host was given, and has not answered with all that was missed. */
   readonly #underWay = new Map<Peer, number>();
   /** Devices with shed events since the peer was last told their position. */
   readonly #shed = new Map<Peer, Set<FollowedDevice>>();
@@ -109,15 +116,18 @@ export class Followers {
   }
 
   onFollow(peer: Peer, values: FollowValues): void {
-    const waiting = this.#untilRoom.get(peer);
-    if (waiting === undefined && this.#hasRoom(peer)) this.#follow(peer, values);
-    else if (waiting === undefined) this.#untilRoom.set(peer, [values]);
-    else if (waiting.length < FOLLOWS_WAITING_MAX) waiting.push(values);
+    const waiting = this.#untilRoom.get(peer) ?? new WaitList<string, FollowValues>();
+    if (waiting.size === 0 && this.#hasRoom(peer)) {
+      this.#follow(peer, values);
+      return;
+    }
+    this.#untilRoom.set(peer, waiting);
+    if (waiting.size < FOLLOWS_WAITING_MAX || waiting.has(values.id)) waiting.set(values.id, values);
     else this.#deps.figures.undecodable += 1;
   }
 
   onUnfollow(peer: Peer, id: string): void {
-    dropWhere(this.#untilRoom.get(peer), (values) => values.id === id);
+    this.#untilRoom.get(peer)?.delete(id);
     dropWhere(this.#untilSettled.get(id), (request) => request.peer === peer);
     const audience = this.#byId.get(id);
     if (audience !== undefined) this.#remove(audience, peer);
@@ -127,12 +137,9 @@ export class Followers {
   /** Continues waiting follows while there is room, and sends the positions of devices whose events were shed. */
   pump(peer: Peer): void {
     const waiting = this.#untilRoom.get(peer);
-    if (waiting !== undefined) {
-      let taken = 0;
-      while (taken < waiting.length && this.#hasRoom(peer)) this.#follow(peer, waiting[taken++]!);
-      if (taken === waiting.length) this.#untilRoom.delete(peer);
-      else waiting.splice(0, taken);
-    }
+    while (waiting !== undefined && waiting.size > 0 && this.#hasRoom(peer))
+      this.#follow(peer, waiting.take()!);
+    if (waiting?.size === 0) this.#untilRoom.delete(peer);
     const shed = this.#shed.get(peer);
     if (shed === undefined || !peer.session.hasRoom) return;
     this.#shed.delete(peer);
@@ -286,7 +293,8 @@ export class Followers {
     isOwed = false,
   ): boolean {
     const isHigh = views.u8[offset + EventField.priority] === Priority.high;
-    const at = peer.session.claimEvent(EVENT, bytes, isHigh || isOwed);
+    const bytesMax = isHigh ? SESSION_BYTES_MAX : isOwed ? OWED_BYTES_MAX : SHED_BYTES;
+    const at = peer.session.claimEvent(EVENT, bytes, bytesMax);
     if (at < 0) return false;
     const target = peer.session.views;
     copyEvent(views, offset, target, at, bytes);

@@ -1,6 +1,7 @@
 /** Fetches and serves kept events of devices with another home, page by page. Cluster thread only. */
 import type { Clock } from '../clock.ts';
 import type { RecordViews } from '../memory/ring.ts';
+import { WaitList } from '../wait-list.ts';
 import { copyEvent, EventField } from './event-record.ts';
 import type { ClusterHost, HistoryQuery } from './host.ts';
 import { CALL_MS, HISTORIES_WAITING_MAX, HISTORY_PAGE_EVENTS_MAX } from './limits.ts';
@@ -24,8 +25,8 @@ export class Histories {
   readonly #clock: Clock;
   readonly #host: ClusterHost;
   readonly #waiting = new Map<number, Waiting>();
-  /** Requests of peers that wait for room in the queue back to them. */
-  readonly #untilRoom = new Map<Peer, Asked[]>();
+  /** What peers ask, while there is no room on the way back to them. */
+  readonly #untilRoom = new Map<Peer, WaitList<number, Asked>>();
   readonly #nextRequest = requestNumbers();
 
   constructor(clock: Clock, host: ClusterHost) {
@@ -53,21 +54,22 @@ export class Histories {
 
   /** Pages are sent as there is room, so that a request for many devices does not end the session. */
   onAsked(peer: Peer, asked: Asked): void {
-    const waiting = this.#untilRoom.get(peer);
-    if (waiting === undefined && peer.session.hasRoom) this.#answer(peer, asked);
-    else if (waiting === undefined) this.#untilRoom.set(peer, [asked]);
-    else if (waiting.length < HISTORIES_WAITING_MAX) waiting.push(asked);
+    const waiting = this.#untilRoom.get(peer) ?? new WaitList<number, Asked>();
+    if (waiting.size === 0 && peer.session.hasRoom) {
+      this.#answer(peer, asked);
+      return;
+    }
+    this.#untilRoom.set(peer, waiting);
+    if (waiting.size < HISTORIES_WAITING_MAX) waiting.set(asked.request, asked);
     else this.end(peer, asked.request, false, false, '');
   }
 
   /** Answers waiting requests, while there is room. */
   pump(peer: Peer): void {
     const waiting = this.#untilRoom.get(peer);
-    if (waiting === undefined) return;
-    let answered = 0;
-    while (answered < waiting.length && peer.session.hasRoom) this.#answer(peer, waiting[answered++]!);
-    if (answered === waiting.length) this.#untilRoom.delete(peer);
-    else waiting.splice(0, answered);
+    while (waiting !== undefined && waiting.size > 0 && peer.session.hasRoom)
+      this.#answer(peer, waiting.take()!);
+    if (waiting?.size === 0) this.#untilRoom.delete(peer);
   }
 
   #answer(peer: Peer, { request, id, epoch, after, before, max }: Asked): void {

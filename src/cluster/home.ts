@@ -31,6 +31,8 @@ export interface Departure {
   readonly to: Peer | undefined;
   /** What the host gave when it released the id; undefined before that. */
   parts: readonly Uint8Array[] | undefined;
+  /** A device's last event here, once the host has let go. */
+  seq: number;
   /** What was handed over to this node meanwhile. */
   late: readonly Uint8Array[];
   /** Whether the local peer connected again after that; and whether it still is connected. */
@@ -82,9 +84,11 @@ export function createSeek(nowMs: number): Seek {
   };
 }
 
-/** The state of a move to another node. @param to undefined: chosen once the host has released it */
-export function createDeparture(to: Peer | undefined): Departure {
-  return { to, parts: undefined, late: [], cameBack: false, isBack: false };
+/** It moves to another node. @param to undefined: chosen when the host has let go */
+export function depart(home: Home, phase: 2 | 3, to: Peer | undefined): void {
+  home.phase = phase;
+  home.departure = { to, parts: undefined, seq: 0, late: [], cameBack: false, isBack: false };
+  home.connected = false;
 }
 
 const keyPrefixes = { [HomeKind.device]: 'd', [HomeKind.subscriber]: 's', [HomeKind.gateway]: 'g' } as const;

@@ -5,16 +5,7 @@
 import { Claims } from './claims.ts';
 import { Contests } from './contests.ts';
 import { Endings } from './endings.ts';
-import {
-  addParts,
-  createDeparture,
-  createHome,
-  createSeek,
-  type Home,
-  HomePhase,
-  homeKey,
-  outranks,
-} from './home.ts';
+import { addParts, createHome, createSeek, depart, type Home, HomePhase, homeKey, outranks } from './home.ts';
 import type { Claim, HomesDeps, Numbered } from './homes-deps.ts';
 import { SurrenderReason } from './host.ts';
 import { Leaves } from './leaves.ts';
@@ -30,9 +21,10 @@ export class Homes {
   readonly #seeking = new Set<Home>();
   readonly #contests: Contests;
   readonly #traces = new Traces();
-  readonly #leaves = new Leaves({
+  readonly leaves = new Leaves({
     keeperOf: (id) => this.#deps.keeperOf(id),
     depart: (home) => this.#depart(home, undefined, SurrenderReason.given),
+    handOver: (home) => this.#goOn(home),
   });
   readonly endings = new Endings({
     home: (kind, id) => this.get(kind, id),
@@ -125,7 +117,7 @@ export class Homes {
     const found = this.get(kind, id);
     if (found === undefined || found.connected) return;
     if (found.phase === HomePhase.seeking) found.leaves = true;
-    if (found.phase === HomePhase.home) this.#leaves.add(found);
+    if (found.phase === HomePhase.home) this.leaves.add(found);
   }
 
   /**
@@ -136,24 +128,33 @@ export class Homes {
   surrendered(kind: HomeKind, id: string, parts: readonly Uint8Array[], seq: number): void {
     const found = this.get(kind, id);
     if (found?.departure === undefined || found.departure.parts !== undefined) return;
-    found.departure.parts = parts;
-    if (found.phase === HomePhase.leaving) this.#goOn(found, [...parts, ...found.departure.late], seq);
+    Object.assign(found.departure, { parts, seq });
+    if (found.phase === HomePhase.leaving) this.leaves.letGo(found);
     else if (found.seek === undefined) this.#passOn(found);
   }
 
-  /** Continues a move: hands over the id, or keeps it if no node can take it. */
-  #goOn(found: Home, parts: readonly Uint8Array[], seq: number): void {
-    const { kind, id } = found;
-    const { to } = found.departure!;
+  /** What leaves is handed over. */
+  #goOn(found: Home): void {
+    const { kind, id, number } = found;
+    const { to, parts: own, late, seq } = found.departure!;
+    const parts = [...own!, ...late];
     const peer = to?.isOpen ? to : to === undefined ? this.#deps.keeperOf(id) : undefined;
     this.#drop(found);
-    if (peer === undefined) {
-      this.#keep(createHome(kind, id, found.number + 1, false), parts); // nobody is there to take it
-      return;
+    if (peer === undefined)
+      this.#keep(createHome(kind, id, number + 1, false), parts); // nobody is there to take it
+    else {
+      writeHandOver(peer.session, found, parts, to === undefined);
+      this.#traces.leave(found, peer.node);
+      if (kind === HomeKind.device) this.#deps.movedAway(id, peer, number, seq);
     }
-    writeHandOver(peer.session, found, parts, to === undefined);
-    this.#traces.leave(found, peer.node);
-    if (kind === HomeKind.device) this.#deps.movedAway(id, peer, found.number, seq);
+    this.#comeBack(found);
+  }
+
+  /** Its peer connected here once more, after the host had let it go. */
+  #comeBack({ kind, id, departure }: Home): void {
+    if (departure?.cameBack !== true) return;
+    this.connect(kind, id);
+    if (!departure.isBack) this.disconnect(kind, id);
   }
 
   /** The answer to `ping`. */
@@ -173,7 +174,8 @@ export class Homes {
       this.#tellKnown(peer, kind, id, home?.number ?? 0);
     else if (fresh) this.#challenged(home, peer, number);
     else if (!this.claims.isUnheard(home, peer)) this.#meet(home, peer, number, connected, true);
-    if (connected) this.endings.livesOn(kind, id, number);
+    if (fresh) this.endings.beginsAnew(peer, kind, id, number);
+    else if (connected) this.endings.livesOn(kind, id, number);
     if (kind === HomeKind.device) this.#deps.claimSeen(peer, id, number, connected);
   }
 
@@ -245,7 +247,7 @@ export class Homes {
   tick(): void {
     const now = this.#deps.clock.now();
     this.#contests.tick();
-    this.#leaves.goOn();
+    this.leaves.goOn();
     for (const home of this.#seeking) {
       if (home.seek!.deadlineMs > now) break;
       this.#settle(home);
@@ -284,7 +286,11 @@ export class Homes {
     }
     home.phase = HomePhase.home;
     this.#traces.isBack(home);
-    this.#deps.host.adopt(home.kind, home.id, seek.parts, false);
+    this.#isHome(home, seek.parts);
+  }
+
+  #isHome(home: Home, parts: readonly Uint8Array[] | undefined): void {
+    this.#deps.host.adopt(home.kind, home.id, parts, false);
     this.#deps.adopted(home);
     this.#deps.host.release(home.kind, home.id);
     if (home.leaves) this.leave(home.kind, home.id);
@@ -345,24 +351,20 @@ export class Homes {
   }
 
   #depart(home: Home, to: Peer | undefined, reason: SurrenderReason): void {
-    home.phase = HomePhase.leaving;
-    home.departure = createDeparture(to);
-    home.connected = false;
+    depart(home, HomePhase.leaving, to);
     if (reason === SurrenderReason.replaced) this.#deps.figures.takeovers += 1;
     this.#deps.host.surrender(home.kind, home.id, reason);
   }
 
   /** Loses while seeking: closes the connection, and passes on what is handed over to this node. */
   #lose(home: Home, peer: Peer): void {
-    home.phase = HomePhase.passing;
-    home.departure = createDeparture(peer);
-    home.connected = false;
+    depart(home, HomePhase.passing, peer);
     this.#deps.host.surrender(home.kind, home.id, SurrenderReason.replaced);
     this.#settleIfDone(home);
   }
 
   #passOn(home: Home): void {
-    const { to, cameBack, isBack, late, parts: own } = home.departure!;
+    const { to, late, parts: own } = home.departure!;
     const parts = [...late, ...own!];
     this.#drop(home);
     this.#traces.leave(home, to!.node);
@@ -370,18 +372,14 @@ export class Homes {
     else if (home.kind === HomeKind.device && late.length === 0)
       this.#deps.host.adopt(home.kind, home.id, parts, true); // no numbering is among it: nothing to be the home of
     else if (parts.length > 0) this.#keep(createHome(home.kind, home.id, home.number, false), parts);
-    if (!cameBack) return;
-    this.connect(home.kind, home.id);
-    if (!isBack) this.disconnect(home.kind, home.id);
+    this.#comeBack(home);
   }
 
   /** Becomes the home of an id without a connection; a node that is draining leaves the id to the next one. */
   #keep(home: Home, parts: readonly Uint8Array[]): void {
     this.claims.assert(home);
-    this.#deps.host.adopt(home.kind, home.id, parts, false);
-    this.#deps.adopted(home);
-    this.#deps.host.release(home.kind, home.id);
-    if (this.#deps.host.figures().draining) this.leave(home.kind, home.id);
+    home.leaves = this.#deps.host.figures().draining;
+    this.#isHome(home, parts);
   }
 
   #known(kind: HomeKind, id: string): number {
@@ -392,7 +390,7 @@ export class Homes {
   #drop(home: Home): void {
     this.#seeking.delete(home);
     home.seek = undefined;
-    this.#leaves.over(home);
+    this.leaves.over(home);
     this.#contests.drop(home);
     this.claims.delete(home);
     this.#deps.dropped(home);

@@ -30,6 +30,8 @@ export const HELLO_MS = 250;
 
 /** Bytes that wait for one node: above this, its low and normal events are shed, and its followers get a `gap`. */
 export const SHED_BYTES = 4 * 1024 * 1024;
+/** What is replayed is shed above this. Below the next, so that what many devices are owed at once ends no session. */
+export const OWED_BYTES_MAX = 12 * 1024 * 1024;
 /** Above this the session ends; both sides start again from what they know. */
 export const SESSION_BYTES_MAX = 16 * 1024 * 1024;
 /**
@@ -159,8 +161,8 @@ export const MESSAGE_OVERHEAD_BYTES = 40 + 8 + 48 + 256 + 8;
 /** Most nodes that a node knows: a beat is one message, so anybody who may publish could invent more. */
 export const NODES_MAX = 4096;
 
-if (ROOM_BYTES > SHED_BYTES || SHED_BYTES > SESSION_BYTES_MAX)
-  throw new Error('what waits for a node: room, shed and the maximum must rise in this order');
+if (ROOM_BYTES > SHED_BYTES || SHED_BYTES > OWED_BYTES_MAX || OWED_BYTES_MAX > SESSION_BYTES_MAX)
+  throw new Error('what waits for a node: room, shed, owed and the maximum must rise in this order');
 if (CALL_MS <= CONFIRM_MS) throw new Error('a call must wait longer than a confirmation');
 if (HISTORY_PAGE_BYTES_MAX > ROOM_BYTES) throw new Error('a page of history must fit into the room for it');
 if (PART_BYTES > BATCH_BYTES) throw new Error('a part must fit into a batch');

@@ -3,6 +3,7 @@
  * given to the other host unchanged. Pure.
  */
 
+import type { LinkCounts } from './figures.ts';
 import { type Home, homeKey } from './home.ts';
 import {
   HAND_OVER_BYTES_MAX,
@@ -57,10 +58,16 @@ export function addPart(peer: Peer, kind: HomeKind, id: string, bytes: Uint8Arra
 }
 
 /**
- * Removes the parts that came for the id. @param payloadBytesMax DAT_MAX_MESSAGE_BYTES @returns the host's parts,
- * without any that are larger than a host makes them, because its rings could not carry them
+ * What came for the id is forgotten here.
+ * @param payloadBytesMax DAT_MAX_MESSAGE_BYTES
+ * @returns the host's parts, without those that no host makes so large, which are counted: its rings would not carry them
  */
-export function takeParts(peer: Peer, kind: HomeKind, id: string, payloadBytesMax: number): Uint8Array[] {
+export function takeParts(
+  peer: Peer,
+  { kind, id }: Pick<Home, 'kind' | 'id'>,
+  payloadBytesMax: number,
+  figures: Pick<LinkCounts, 'undecodable'>,
+): Uint8Array[] {
   const key = homeKey(kind, id);
   const chunks = peer.parts.get(key) ?? [];
   peer.parts.delete(key);
@@ -74,6 +81,7 @@ export function takeParts(peer: Peer, kind: HomeKind, id: string, payloadBytesMa
     bytes += chunk.length - 1;
     if (chunk[0] === MORE) continue;
     if (bytes <= bytesMax) parts.push(Buffer.concat(open));
+    else figures.undecodable += 1;
     open = [];
     bytes = 0;
   }

@@ -108,6 +108,9 @@ export const historyEnd = recordType(27, { request: 'u32', found: 'flag', more: 
 export const confirm = recordType(28, { revision: 'count', request: 'u32', bucket: 'text' });
 export const confirmed = recordType(29, { request: 'u32' });
 export const call = recordType(30, { request: 'u32', more: 'flag', name: 'text', body: 'bytes' });
-/** An operator has ended the id: claims up to this number have ended. Sent when a session opens. */
+/**
+ * An operator has ended the id: claims up to this number have ended. Sent when a session opens, and to a node that claims
+ * the id without knowing it.
+ */
 export const ended = recordType(32, { number: 'count', kind: 'u8', id: 'id' });
 export const reply = recordType(31, { request: 'u32', status: 'u32', more: 'flag', body: 'bytes' });

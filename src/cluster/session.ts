@@ -20,7 +20,6 @@ import {
   RESEND_MS_MAX,
   ROOM_BYTES,
   SESSION_BYTES_MAX,
-  SHED_BYTES,
 } from './limits.ts';
 import {
   align,
@@ -158,10 +157,9 @@ export class LinkSession implements RecordSink {
     return at + RECORD_HEAD_BYTES;
   }
 
-  /** @returns as `claim`; -1 if too much waits for the other side, so the event is shed */
-  claimEvent(kind: number, bytes: number, isHigh: boolean): number {
-    const limit = isHigh ? SESSION_BYTES_MAX : SHED_BYTES;
-    return this.waitingBytes + bytes > limit ? -1 : this.claim(kind, bytes);
+  /** @param bytesMax what may wait for the other side @returns as `claim`; -1 when it is more: this event is shed */
+  claimEvent(kind: number, bytes: number, bytesMax: number): number {
+    return this.waitingBytes + bytes > bytesMax ? -1 : this.claim(kind, bytes);
   }
 
   /** Sends what waits, and acknowledges what is due. */

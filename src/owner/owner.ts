@@ -198,18 +198,18 @@ export class Owner {
 
   /** The edge's thread has died: processes its remaining records, then disconnects its peers. */
   edgeGone(edge: number): void {
-    if (edge === this.#deps.cluster?.edge) this.#cluster?.linkGone();
+    const cluster = edge === this.#deps.cluster?.edge ? this.#cluster : undefined;
+    cluster?.linkGone();
     this.#goneEdge = edge;
     while (this.#pollEdge(edge, Number.POSITIVE_INFINITY) > 0);
+    cluster?.linkGone(); // it may have said only now that it is there
     this.#goneEdge = undefined;
     const recovery = this.#recovery?.isOver === false ? this.#recovery : undefined;
     for (const session of this.#devices.sessionsOf(edge)) {
       if (recovery === undefined) this.#devices.leave(session, false);
       else recovery.leave({ session, clean: false, confirm: false, keepMs: KEEP_AS_SET });
     }
-    this.#subscribers.leaveAll(edge);
-    this.#gateways.leaveAll(edge);
-    this.#clients.leaveAll(edge);
+    for (const part of [this.#subscribers, this.#gateways, this.#clients]) part.leaveAll(edge);
     recovery?.synced(edge);
     this.flush(1); // of other rings, too, what came before a join
   }

@@ -17,7 +17,12 @@ interface Other {
 }
 
 /** A link that knows these nodes beside its own. @param counts of claims, one each time that they are looked at */
-function linkWith(others: readonly Other[], recent: readonly string[] = [], counts: number[] = []) {
+function linkWith(
+  others: readonly Other[],
+  recent: readonly string[] = [],
+  counts: number[] = [],
+  leaves = { isBusy: false },
+) {
   const beat = {
     version: '1.2.2',
     startedAt: 2000,
@@ -32,6 +37,7 @@ function linkWith(others: readonly Other[], recent: readonly string[] = [], coun
       phase: Phase.in,
       members: { all: others.map((other) => ({ rttMs: undefined, beat, ...other })), recent: () => recent },
       homes: {
+        leaves,
         claims: {
           get count() {
             return counts.length > 1 ? counts.shift() : counts[0];
@@ -126,6 +132,16 @@ describe('a drain waits for others to take what has its home here', () => {
     await vi.runAllTimersAsync();
     const [all, afterMs] = await done;
     expect([all, afterMs]).toEqual([false, 98 * 20 + 520]);
+  });
+
+  it('for as long as it waits for room on the way', async () => {
+    const leaves = { isBusy: true };
+    setTimeout(() => Object.assign(leaves, { isBusy: false }), 2010);
+    const startedAt = performance.now();
+    const left = ask(linkWith([], [], [1], leaves).link, { ask: 'left' }) as Promise<boolean>;
+    const done = left.then((all) => [all, performance.now() - startedAt]);
+    await vi.runAllTimersAsync();
+    expect(await done).toEqual([false, 2000 + 520]);
   });
 
   it('for five seconds at most', async () => {

@@ -123,6 +123,23 @@ describe('a device that an operator has ended', () => {
     expect(endings.isOver(device, 'dev-1', 1005)).toBe(isOver);
   });
 
+  it('is told to a node that claims it for a new connection without knowing: that is its next life', () => {
+    const { endings, peer, told } = setUp();
+    endings.end(device, 'dev-1', 1005);
+    endings.beginsAnew(peer, device, 'dev-1', 7);
+    endings.beginsAnew(peer, device, 'dev-1', 1006);
+    endings.beginsAnew(peer, device, 'dev-2', 7);
+    expect(told()).toEqual([{ ended: true, kind: device, id: 'dev-1', number: 1005 }]);
+    expect(endings.isOver(device, 'dev-1', 1005)).toBe(true);
+  });
+
+  it('is heard where a claim above the end is not settled yet', () => {
+    const seek = {} as Home['seek'];
+    const { endings } = setUp({ home: { connected: true, number: 1005, sought: 8, seek } });
+    endings.hear(device, 'dev-1', 1005);
+    expect(endings.isOver(device, 'dev-1', 1005)).toBe(true);
+  });
+
   it('lives on with a connection: then nobody is told of its end, and its next end is above this one', () => {
     const { endings, peer, told } = setUp();
     endings.end(device, 'dev-1', 5);

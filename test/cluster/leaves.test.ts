@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { createHome, type Home, HomePhase } from '../../src/cluster/home.ts';
+import { createHome, depart, type Home, HomePhase } from '../../src/cluster/home.ts';
 import { Leaves } from '../../src/cluster/leaves.ts';
 import { LEAVES_MAX } from '../../src/cluster/limits.ts';
 import type { Peer } from '../../src/cluster/peer.ts';
@@ -10,10 +10,15 @@ const homeOf = (id: string): Home => createHome(HomeKind.subscriber, id, 1, fals
 /** Where there is one keeper with room, unless it is said otherwise. */
 function withKeeper() {
   const keeper = { session: { hasRoom: true } };
-  const place = { keeper: keeper as { session: { hasRoom: boolean } } | undefined, departed: [] as string[] };
+  const place = {
+    keeper: keeper as { session: { hasRoom: boolean } } | undefined,
+    departed: [] as string[],
+    handed: [] as string[],
+  };
   const leaves = new Leaves({
     keeperOf: () => place.keeper as Peer | undefined,
     depart: (home) => place.departed.push(home.id),
+    handOver: (home) => place.handed.push(home.id),
   });
   return { place, keeper, leaves };
 }
@@ -42,6 +47,32 @@ describe('What a draining node leaves', () => {
     leaves.goOn();
     leaves.goOn();
     expect(place.departed).toEqual(['sub-1']);
+  });
+
+  it('is handed over as there is room once more, whatever its size', () => {
+    const { place, keeper, leaves } = withKeeper();
+    const [first, second] = [homeOf('sub-1'), homeOf('sub-2')];
+    for (const home of [first, second]) leaves.add(home);
+    leaves.letGo(first);
+    keeper.session.hasRoom = false;
+    leaves.letGo(second);
+    expect(place.handed).toEqual(['sub-1']);
+    leaves.over(first);
+    expect([place.handed, leaves.isBusy]).toEqual([['sub-1'], true]);
+    keeper.session.hasRoom = true;
+    leaves.goOn();
+    leaves.over(second);
+    leaves.goOn();
+    expect([place.handed, leaves.isBusy]).toEqual([['sub-1', 'sub-2'], false]);
+  });
+
+  it('is handed over at once to a node that asked for it', () => {
+    const { place, keeper, leaves } = withKeeper();
+    keeper.session.hasRoom = false;
+    const asked = homeOf('sub-1');
+    depart(asked, HomePhase.leaving, place.keeper as Peer);
+    leaves.letGo(asked);
+    expect(place.handed).toEqual(['sub-1']);
   });
 
   it('stays where nobody takes it, or where it is connected or on its way by then', () => {

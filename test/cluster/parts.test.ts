@@ -14,8 +14,8 @@ const PAYLOAD_BYTES_MAX = 1000;
 const { subscriber: kind } = HomeKind;
 
 const newPeer = (): Peer => ({ parts: new Map(), partBytes: 0 }) as unknown as Peer;
-const take = (peer: Peer, payloadBytesMax = PAYLOAD_BYTES_MAX) =>
-  takeParts(peer, kind, 'ann', payloadBytesMax);
+const take = (peer: Peer, payloadBytesMax = PAYLOAD_BYTES_MAX, figures = { undecodable: 0 }) =>
+  takeParts(peer, { kind, id: 'ann' }, payloadBytesMax, figures);
 
 /** Hands the parts over, piece by piece. */
 function handOver(peer: Peer, parts: readonly Uint8Array[]): void {
@@ -50,11 +50,13 @@ describe('What is handed over of an id', () => {
     expect([peer.partBytes, peer.parts.size]).toEqual([0, 0]);
   });
 
-  it('is without parts that no ring of a host would carry', () => {
+  it('is without parts that no ring of a host would carry, which are counted', () => {
     const peer = newPeer();
+    const figures = { undecodable: 0 };
     const [small, large] = [Buffer.alloc(HOST_PART_BYTES_MAX, 1), Buffer.alloc(HOST_PART_BYTES_MAX + 1, 2)];
     handOver(peer, [large, small, large]);
-    expect(take(peer).map(({ length }) => length)).toEqual([small.length]);
+    expect(take(peer, PAYLOAD_BYTES_MAX, figures).map(({ length }) => length)).toEqual([small.length]);
+    expect(figures.undecodable).toBe(2);
     handOver(peer, [large]);
     expect(take(peer, large.length)).toHaveLength(1); // it may be an event
   });

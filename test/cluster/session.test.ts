@@ -234,10 +234,10 @@ describe('a session', () => {
     const pair = new Pair().open();
     const { session } = pair.a;
     const bytes = 10_000;
-    while (session.claimEvent(ping.kind, bytes, false) >= 0) session.flush();
+    while (session.claimEvent(ping.kind, bytes, SHED_BYTES) >= 0) session.flush();
     expect(session.waitingBytes).toBeGreaterThan(SHED_BYTES - 2 * bytes);
     expect(session.waitingBytes).toBeLessThanOrEqual(SHED_BYTES + bytes);
-    while (session.claimEvent(ping.kind, bytes, true) >= 0) session.flush();
+    while (session.claimEvent(ping.kind, bytes, SESSION_BYTES_MAX) >= 0) session.flush();
     expect(session.waitingBytes).toBeLessThanOrEqual(SESSION_BYTES_MAX + bytes);
     for (let n = 0; n < 5; n++) session.claim(ping.kind, bytes); // what must not be shed
     session.flush();

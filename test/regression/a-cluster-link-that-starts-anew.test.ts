@@ -2,13 +2,15 @@
  * A cluster link that started anew left things behind. A device whose connection had ended before its claim was settled was
  * claimed for good: nothing that it sent later was numbered. A device that was looked up for a filter just then was
  * followed for good, with no subscription. Without a link, which NATS being away makes long, no new device and no new
- * subscriber was let in. What moved to another node just then went from here and arrived nowhere.
+ * subscriber was let in, nor a device that an owner before had not let in. What moved to another node just then went from
+ * here and arrived nowhere; of a subscriber that came back meanwhile, a connection that was over was let in.
  */
 import { describe, expect, it } from 'vitest';
 import { HomeKind } from '../../src/cluster/records.ts';
 import { fromLink } from '../../src/records/cluster.ts';
 import { ClusterOwner, LINK } from '../owner/cluster/cluster-owner.ts';
 import { times } from '../owner/cluster/options.ts';
+import { keptParts } from '../support/kept-subscribers.ts';
 
 /** `ann` follows the device, which another node has. */
 function followed(): { hub: ClusterOwner; ann: number } {
@@ -106,6 +108,55 @@ describe('Without a link', () => {
     hub.hush();
     startAnew(hub);
     expect(hub.told()).toEqual(['resynced', 'connected subscriber ann', 'connected subscriber bob']);
+  });
+
+  it.each(['that is connected', 'that has gone'])(
+    'a device %s as the owner dies is let in after a second',
+    (how) => {
+      const hub = new ClusterOwner();
+      const device = hub.connectDevice('dev-1');
+      if (how === 'that has gone') hub.disconnect(device);
+      hub.anotherOwnerAlone(...(how === 'that has gone' ? [] : [device]));
+      if (how === 'that is connected') hub.send(device);
+      hub.pass(990);
+      expect(hub.device('dev-1')).not.toMatch(/^online/);
+      hub.pass(10);
+      expect(hub.device('dev-1')).toMatch(/^online/);
+      hub.pass(times.leaveGraceMs + 10);
+      expect(hub.device('dev-1')).toMatch(how === 'that has gone' ? /^offline/ : /^online/);
+    },
+  );
+
+  it('one connection of a subscriber is let in, though another waited as the link died', () => {
+    const hub = new ClusterOwner({ capacity: { devices: 4000, subscribers: 20, subscriptions: 8000 } });
+    const rows = Array.from({ length: 1700 }, (_, n) => ({
+      device: `dev-${n}`,
+      paused: n % 2 === 1,
+      types: 0,
+    }));
+    hub.adopt('subscriber', 'ann', keptParts({ rows }));
+    hub.settle();
+    hub.surrender('subscriber', 'ann');
+    hub.connectSubscriber('ann', 0, { ticket: 1 });
+    cut(hub);
+    hub.settle();
+    hub.disconnect(hub.connectSubscriber('ann', 0, { ticket: 2 }));
+    startAnew(hub);
+    expect(hub.told()).toContain('hold subscriber ann');
+    hub.adopt('subscriber', 'ann');
+    hub.release('subscriber', 'ann');
+    hub.settle();
+    expect(hub.got().filter((line) => line.startsWith('joined'))).toHaveLength(1);
+    expect(hub.row('dev-2', 'ann')).toBe('inactive/disconnected');
+  });
+
+  it('a subscriber is let in after a second, though the last that the link said was its hello', () => {
+    const hub = new ClusterOwner();
+    hub.hasSaid(fromLink.hello, {});
+    cut(hub);
+    hub.connectSubscriber('ann');
+    hub.pass(1000);
+    expect(hub.got()).toEqual(['joined ann']);
   });
 
   it('nobody is let in alone who has a link to wait for', () => {

@@ -1,7 +1,7 @@
 /**
  * A node that drained handed over all that it kept at once. Where that was more than may wait for a node, the session
  * between the two ended, and what was on its way was lost. And what it left to a node that had begun to drain itself, and
- * had left its own already, ended with that node.
+ * had left its own already, ended with that node. Later, as many large ones as are let go at once were too much as well.
  */
 import { describe, expect, it } from 'vitest';
 import { HomeKind } from '../../src/cluster/records.ts';
@@ -54,6 +54,40 @@ describe('A node that drains', () => {
     simulation.run(10_000);
     expect(a.node.figures.resyncs).toBe(resyncs);
     expect(countAt(b, ids, kept.length)).toBe(ids.length);
+  });
+
+  it('hands over large ones as there is room, one after the other', () => {
+    const { simulation, nodes } = cluster('a', 'b');
+    const [a, b] = nodes as [SimulatedNode, SimulatedNode];
+    const ids = idsOf('sub', 70);
+    const kept = idsOf('x'.repeat(100), 4000); // 400 KB
+    keeps(a, simulation, ids, kept);
+    simulation.network.delayMs = [30, 40];
+    const { resyncs } = a.node.figures;
+    drain(a, ids);
+    simulation.run(10_000);
+    expect(a.node.figures.resyncs).toBe(resyncs);
+    expect(countAt(b, ids, kept.length)).toBe(ids.length);
+  });
+
+  it('has one whole whose peer comes again while it waits for room', () => {
+    const { simulation, nodes } = cluster('a', 'b');
+    const [a, b] = nodes as [SimulatedNode, SimulatedNode];
+    const ids = idsOf('sub', 10);
+    const kept = idsOf('x'.repeat(100), 4000);
+    keeps(a, simulation, ids, kept);
+    simulation.network.delayMs = [30, 40];
+    drain(a, ids);
+    simulation.run(5);
+    const waits = ids.find(
+      (id) => a.node.homes.get(HomeKind.subscriber, id)?.departure?.parts !== undefined,
+    )!;
+    const again = { id: waits, alive: true, closed: undefined };
+    a.host.connectSubscriber(again);
+    simulation.run(10_000);
+    expect(again.closed).toBeUndefined();
+    expect(a.host.subscribers.get(waits)).toMatchObject({ isHere: true, kept });
+    expect(countAt(b, ids, kept.length)).toBe(ids.length - 1);
   });
 
   it('leaves nothing to a node that drains too', () => {

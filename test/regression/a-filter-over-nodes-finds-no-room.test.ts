@@ -44,6 +44,20 @@ describe('A filter that matches devices of other nodes for which there is no roo
     expect(told(hub)).toHaveLength(1);
   });
 
+  it('says so though it took the place of another that the connection was told of', () => {
+    const { hub, ann } = following(['q-1', 'q-2', 'q-3']);
+    expect(told(hub)).toHaveLength(1);
+    hub.ask(hub.subscriber('bob'), 'subscribe', ['other-*']);
+    hub.says(fromLink.listed, { prefix: 'other-', ids: '', done: true });
+    hub.ask(ann, 'unsubscribe', ['q-*']);
+    hub.pass(10);
+    hub.ask(ann, 'subscribe', ['r-*']);
+    hub.says(fromLink.listed, { prefix: 'r-', ids: ['r-1', 'r-2', 'r-3'].join('\n'), done: true });
+    for (const [n, id] of ['r-1', 'r-2'].entries()) hub.joined(id, { ref: n + 4 });
+    hub.settle();
+    expect(told(hub)).toEqual([expect.stringMatching(/^filterFull ann : r-\*/)]);
+  });
+
   it('says nothing while it is paused, nor where there is room', () => {
     const { hub, ann } = following(['q-1', 'q-2']);
     hub.ask(ann, 'pause', ['q-*']);

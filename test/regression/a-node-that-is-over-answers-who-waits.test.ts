@@ -17,3 +17,12 @@ it('what waits for other nodes is answered with what is known when the node is o
   a.node.stop();
   expect(await Promise.all([located, called, confirmed])).toMatchObject([undefined, { status: 503 }, ['b']]);
 });
+
+it('a change that the bucket takes when the node is over already is confirmed by nobody, at once', async () => {
+  const simulation = new Simulation(new Random(1), 0);
+  const [a] = [simulation.start('a'), simulation.start('b')];
+  simulation.run(3000);
+  a.node.stop();
+  const confirmed = a.node.confirm(7, 'marker');
+  expect(await Promise.race([confirmed, Promise.resolve('waits')])).toEqual(['b']);
+});

@@ -131,6 +131,36 @@ describe('A subscriber that was deleted while its home stood still', () => {
   });
 });
 
+it('A subscriber that was deleted where its place was has nothing of before, wherever it connects next', () => {
+  for (let seed = 1; seed <= 10; seed++) {
+    const simulation = new Simulation(new Random(seed), 100);
+    for (const name of ['a', 'b', 'c']) simulation.start(name);
+    simulation.run(3000);
+    const at = (name: string) => simulation.nodes.get(name)!;
+    const follows = (name: string, device: string): Connection => {
+      const ann = connection();
+      at(name).host.connectSubscriber(ann);
+      simulation.run(2000);
+      at(name).host.subscribers.get('ann')!.kept.push(device);
+      return ann;
+    };
+    at('a').host.disconnectSubscriber(follows('a', 'dev-1'));
+    simulation.freeze(at('a'));
+    simulation.run(2 * TIMEOUT_MS);
+    follows('b', 'dev-2');
+    // As every node does where the subscriber is: no other hears of the end.
+    const number = at('b').node.homes.endings.numberForAll(kind, 'ann');
+    at('b').host.endSubscriber('ann', number);
+    simulation.run(100);
+    const next = follows('c', 'dev-3');
+    simulation.thaw(at('a'));
+    simulation.run(5000);
+    at('c').host.disconnectSubscriber(next);
+    simulation.run(100);
+    expect(at('c').host.subscribers.get('ann')?.kept, `seed ${seed}`).toEqual(['dev-3']);
+  }
+});
+
 it('A subscriber that connects while it is deleted stays, whichever was first', () => {
   const simulation = new Simulation(new Random(1), 100);
   for (const name of ['a', 'b', 'c']) simulation.start(name);

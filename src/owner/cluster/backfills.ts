@@ -10,6 +10,7 @@ import { Numbering } from '../../presence/columns.ts';
 import { DeviceState } from '../../presence/lifecycle.ts';
 import { toLink } from '../../records/cluster.ts';
 import { copyEvent, EventField, eventBytes, privateViews, seqOf } from '../../records/event.ts';
+import { WaitList } from '../../wait-list.ts';
 import { epochName } from '../../wire/events.ts';
 import type { ClusterContext } from './context.ts';
 
@@ -48,8 +49,8 @@ export class Backfills {
   readonly #fills = new Map<number, Fill>();
   /** The request under way of a device. */
   readonly #requests = new Map<number, number>();
-  /** Devices that wait for their turn. */
-  readonly #queue = new Set<number>();
+  /** Devices whose turn is to come. */
+  readonly #queue = new WaitList<number, number>();
   #bytes = 0;
   /** Devices whose kept events are all here. */
   readonly #complete = new Set<number>();
@@ -77,7 +78,7 @@ export class Backfills {
 
   begin(slot: number): void {
     if (this.#requests.has(slot)) return;
-    this.#queue.add(slot);
+    this.#queue.set(slot, slot);
     this.#goOn();
   }
 
@@ -148,10 +149,8 @@ export class Backfills {
 
   /** It is that device's turn. */
   #goOn(): void {
-    let left = FILLS_MAX - this.#countQuick();
-    for (const slot of this.#queue) {
-      if (left-- <= 0) return;
-      this.#queue.delete(slot);
+    for (let left = FILLS_MAX - this.#countQuick(); left > 0 && this.#queue.size > 0; left--) {
+      const slot = this.#queue.take()!;
       const { rows } = this.#deps.registry.devices;
       const [generation, epoch, seq] = [rows.generation[slot]!, rows.epoch[slot]!, rows.seq[slot]!];
       const begun = { before: seq + 1, askedAtMs: 0, pages: [[]], count: 0, bytes: 0, isHoled: false };

@@ -17,6 +17,7 @@ import { HomeKind } from '../../cluster/records.ts';
 import { closes } from '../../codes.ts';
 import { Step } from '../../history/replay.ts';
 import { Counter } from '../../memory/counters.ts';
+import { highWater } from '../../memory/layout.ts';
 import type { RecordViews } from '../../memory/ring.ts';
 import { NONE, Numbering } from '../../presence/columns.ts';
 import { DeviceState } from '../../presence/lifecycle.ts';
@@ -81,6 +82,21 @@ export class DeviceClaims implements DeviceHomes {
 
   constructor(deps: DeviceClaimsDeps) {
     this.#deps = deps;
+    this.#takeOverClaims();
+  }
+
+  /** What the owner before had claimed, and was not settled, waits here: for a link, or as long as for one. */
+  #takeOverClaims(): void {
+    const { registry } = this.#deps;
+    const { deviceState, home } = registry.devices.rows;
+    for (let slot = 0; slot < highWater(registry.devices); slot++)
+      if (deviceState[slot] !== DeviceState.free && home[slot] === Numbering.claimed) this.#goOn(slot);
+  }
+
+  #goOn(slot: number): void {
+    const { session, known } = this.#deps.registry.devices.rows;
+    if (!this.#claims.has(slot)) this.#begin(slot, known[slot] === 1);
+    if (session[slot] === NONE) this.#claims.get(slot)!.ended ??= { clean: false };
   }
 
   /** The device's last number before this node became its home, and its state then. */
@@ -205,8 +221,7 @@ export class DeviceClaims implements DeviceHomes {
     const id = registry.deviceId(slot);
     const isConnected = rows.session[slot] !== NONE;
     const isClaimed = rows.home[slot] === Numbering.claimed;
-    if (isClaimed && !this.#claims.has(slot)) this.#begin(slot, rows.known[slot] === 1);
-    if (isClaimed && !isConnected) this.#claims.get(slot)!.ended ??= { clean: false };
+    if (isClaimed) this.#goOn(slot);
     // A claim is settled, though its connection is over: what it sent is numbered, and that it was there is told.
     if (isConnected || isClaimed) link.tell(toLink.connected, { kind: DEVICE, id });
     else if (rows.known[slot] === 1) link.tell(toLink.hold, { kind: DEVICE, id });

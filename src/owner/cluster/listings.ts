@@ -30,7 +30,13 @@ interface Listing {
   isFull: boolean;
 }
 
-/** How many ids are remembered of devices that match a filter but that nobody may follow. */
+/** A connection that knows that a filter of its lacks devices. */
+interface Told {
+  readonly session: number;
+  readonly filter: string;
+}
+
+/** Devices that match a filter, but that nobody may follow: so many ids are remembered. */
 const PASSED_OVER_MAX = 100_000;
 /** A device that was found is forgotten after this time if its home does not answer. */
 const LOOKUP_MS = 2000;
@@ -47,8 +53,8 @@ export class Listings {
   #mustReview = false;
   /** There may be subscribers that have not been told that there is no room for a filter's devices. */
   #mustTell = false;
-  /** By filter: the session that was told so. */
-  readonly #told = new Map<number, number>();
+  /** By filter's slot: the session that was told so, and of which filter. */
+  readonly #told = new Map<number, Told>();
 
   constructor(deps: ListingsDeps) {
     this.#deps = deps;
@@ -248,9 +254,11 @@ export class Listings {
       for (const slot of isFull ? filters.matching(prefix) : []) {
         const session = registry.subscribers.rows.session[filters.subscriber(slot)]!;
         if (session === NONE || filters.state(slot) !== RowState.active) continue;
-        if (this.#told.get(slot) === session) continue;
-        this.#told.set(slot, session);
-        const full = [{ filter: filters.nameOf(slot), value: RowState.none }];
+        const filter = filters.nameOf(slot);
+        const told = this.#told.get(slot);
+        if (told?.session === session && told.filter === filter) continue;
+        this.#told.set(slot, { session, filter });
+        const full = [{ filter, value: RowState.none }];
         subscriptions.link(session).notice(session, Notice.filterFull, NO_BYTES, false, full);
       }
     }

@@ -106,6 +106,7 @@ export class SubscriberMoves implements SubscriberHomes {
     if (older !== undefined) {
       links[edgeOf(older.join.session)]!.close(older.join.session, closes.replaced);
       this.#bySession.delete(older.join.session);
+      this.#arrivals.delete(id);
     } else if (!this.#departures.has(id)) {
       link.tell(toLink.connected, { kind: SUBSCRIBER, id }); // else when it is told that all is handed over
     }
@@ -114,7 +115,6 @@ export class SubscriberMoves implements SubscriberHomes {
       this.#reserve(join);
       return true;
     }
-    this.#arrivals.delete(id); // the newest last
     this.#arrivals.set(id, { sinceMs: this.#context.clock.now(), join, requests: [] });
     this.#bySession.set(session, id);
     if (isHere) this.#work.after(id, () => this.#enterHere(id, session));

@@ -81,6 +81,8 @@ interface Follower {
 const CLOSE_REPLACED = 4004;
 const CLOSE_KICKED = 4005;
 const CLOSE_CONFLICT = 4200;
+/** Of a subscriber, in a part of what is handed over: as many as a hub puts there. */
+const KEPT_PER_PART = 500;
 /** A process that is started again counts from 1 again: what it makes is named by its process too. */
 let epochs = 0;
 
@@ -398,7 +400,9 @@ export class FakeHost implements ClusterHost {
         throw new Error(`${this.name}: no subscriber ${id} to surrender`);
       this.subscribers.delete(id);
       if (known?.connection !== undefined) close(known.connection, code);
-      const parts = known === undefined ? [] : [Buffer.from(JSON.stringify(known.kept))];
+      const parts: Uint8Array[] = [];
+      for (let at = 0; known !== undefined && (at === 0 || at < known.kept.length); at += KEPT_PER_PART)
+        parts.push(Buffer.from(JSON.stringify(known.kept.slice(at, at + KEPT_PER_PART))));
       this.#say(() => this.node.homes.surrendered(kind, id, parts, 0));
       return;
     }

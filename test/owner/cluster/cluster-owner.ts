@@ -160,6 +160,7 @@ export class ClusterOwner {
   /** The link has said it before the owner looks. */
   hasSaid<F extends Fields>(layout: RecordLayout<F>, values: Values<F>): void {
     layout.write(this.#toOwner[LINK]!, values);
+    this.#toOwner[LINK]!.commit();
   }
 
   /** The link says it, and the owner works it off. */
@@ -299,12 +300,17 @@ export class ClusterOwner {
 
   /** The owner dies; another one takes over, edges and link tell it whom they hold, and a new link starts. */
   anotherOwner(...held: readonly number[]): void {
+    this.anotherOwnerAlone(...held);
+    this.says(fromLink.hello, {});
+  }
+
+  /** As `anotherOwner`, while no link can start. */
+  anotherOwnerAlone(...held: readonly number[]): void {
     this.owner = this.#newOwner(true);
     for (const session of held) writeJoin(this.#toOwner[edgeOf(session)]!, this.#joins.get(session)!);
     for (const ring of this.#toOwner) writeSynced(ring, {});
     this.poll();
     this.hush();
-    this.says(fromLink.hello, {});
   }
 
   #join(
