@@ -64,10 +64,7 @@ export interface LastNumber {
 /** For a device that has always been at this node. */
 const NEW: LastNumber = { seq: 0, state: DeviceState.offline };
 
-/**
- * How much one device, and all devices together, may send while claims are settled, which takes at most a second. The
- * rest is lost.
- */
+/** How much devices may send while claims are settled, which takes at most a second. The rest is lost. */
 const HELD_BYTES_MAX = 1024 * 1024;
 const HELD_BYTES_OF_ALL_MAX = 64 * HELD_BYTES_MAX;
 const DEVICE = HomeKind.device;
@@ -112,12 +109,8 @@ export class DeviceClaims implements DeviceHomes {
 
   /** Devices whose claims began before the time, or at it. */
   waitingFrom(atMs: number): string[] {
-    const slots: number[] = [];
-    for (const [slot, { sinceMs }] of this.#claims) {
-      if (sinceMs > atMs) break;
-      slots.push(slot);
-    }
-    return slots.map((slot) => this.#deps.registry.deviceId(slot));
+    const waiting = [...this.#claims].filter(([, { sinceMs }]) => sinceMs <= atMs);
+    return waiting.map(([slot]) => this.#deps.registry.deviceId(slot));
   }
 
   // What happens to devices here.
