@@ -85,7 +85,7 @@ suite('a cluster of hubs', () => {
     await there.message('after');
     expect(await subscriber.event('dev-2')).toMatchObject({ data: 'missed', seq: seq + 1 });
     expect(await subscriber.event('dev-2')).toMatchObject({ data: 'after', seq: seq + 2 });
-    const denied = await a.admin('PUT', '/v1/devices/dev-3/subscribers/s-2', { body: { status: 'deny' } });
+    const denied = await a.operate('PUT', '/v1/devices/dev-3/subscribers/s-2', { body: { status: 'deny' } });
     expect(denied).toMatchObject({ status: 200 });
   });
 
@@ -121,7 +121,7 @@ suite('a cluster of hubs', () => {
       const { body } = await b.admin('GET', '/v1/cluster');
       return (body as { lost: string[] }).lost.includes('a');
     });
-    expect(await b.admin('DELETE', '/v1/subscribers/s-11')).toMatchObject({
+    expect(await b.operate('DELETE', '/v1/subscribers/s-11')).toMatchObject({
       status: 200,
       body: { subscriber: 's-11', removed: true, pendingNodes: ['a'] },
     });
@@ -222,7 +222,7 @@ suite('a cluster of hubs', () => {
 
   it('what operators set outlives every hub', async () => {
     expect(
-      await a.admin('PUT', '/v1/devices/dev-5/subscribers/s-5', { body: { status: 'deny' } }),
+      await a.operate('PUT', '/v1/devices/dev-5/subscribers/s-5', { body: { status: 'deny' } }),
     ).toMatchObject({ status: 200 });
     await Promise.all([a.hub.stop(), b.hub.stop()]);
     [a, b] = await Promise.all([startNode(nats.url, 'a'), startNode(nats.url, 'b')]);
