@@ -5,6 +5,7 @@
 import { createPublicKey, type KeyObject } from 'node:crypto';
 import { createRemoteJWKSet, customFetch, type JWTVerifyGetKey } from 'jose';
 import { KeyError } from '../key-error.ts';
+import { readKeyFile } from '../key-file.ts';
 import { JWKS_COOL_DOWN_MS, JWKS_MAX_AGE_MS, JWKS_TIMEOUT_MS } from '../limits.ts';
 import { boundedKeySetFetch } from './key-set.ts';
 
@@ -96,14 +97,9 @@ export function keysOf({ secret, publicKey, jwksUrl }: TokenConfig): TokenKey[] 
 }
 
 function readPublicKey(file: string, readFile: (path: string) => string): string {
-  const place = `the file of DAT_AUTH_JWT_PUBLIC_KEY_FILE`;
-  let pem: string;
-  try {
-    pem = readFile(file);
-  } catch (error) {
-    const { code } = error as NodeJS.ErrnoException;
-    throw new KeyError(`${place} cannot be read: ${code === 'ENOENT' ? 'no such file' : (code ?? 'error')}`);
-  }
+  const setting = 'DAT_AUTH_JWT_PUBLIC_KEY_FILE';
+  const place = `the file of ${setting}`;
+  const pem = readKeyFile(setting, file, readFile);
   if (pem.includes('PRIVATE KEY'))
     throw new KeyError(`${place} contains a private key; expected a public key`);
   let key: KeyObject;

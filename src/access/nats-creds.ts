@@ -1,5 +1,6 @@
 /** The credentials file of a user of NATS, checked on main before a hub starts: the thread of the link comes to it late. */
 import { KeyError } from '../key-error.ts';
+import { readKeyFile } from '../key-file.ts';
 
 /** What `nsc` and NATS' own tools write; the library looks for them only when NATS asks. */
 const PARTS = [/-{3,}BEGIN NATS USER JWT-{3,}/, /-{3,}BEGIN USER NKEY SEED-{3,}/];
@@ -18,14 +19,10 @@ export function checkNatsCreds(
   readFile: (path: string) => string,
 ): void {
   if (clusterNatsUrl.length === 0 || clusterNatsCredsFile === '') return;
-  const place = 'the file of DAT_CLUSTER_NATS_CREDS_FILE';
-  let text: string;
-  try {
-    text = readFile(clusterNatsCredsFile);
-  } catch (error) {
-    const { code } = error as NodeJS.ErrnoException;
-    throw new KeyError(`${place} cannot be read: ${code === 'ENOENT' ? 'no such file' : (code ?? 'error')}`);
-  }
+  const setting = 'DAT_CLUSTER_NATS_CREDS_FILE';
+  const text = readKeyFile(setting, clusterNatsCredsFile, readFile);
   if (!PARTS.every((part) => part.test(text)))
-    throw new KeyError(`${place} contains no credentials of NATS; expected a JWT and the seed of an NKey`);
+    throw new KeyError(
+      `the file of ${setting} contains no credentials of NATS; expected a JWT and the seed of an NKey`,
+    );
 }

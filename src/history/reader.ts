@@ -175,7 +175,7 @@ export class HistoryReader {
    * @returns false: it would find less, as events have come since and no more count as kept
    */
   #takeOver({ wanted, newest, looked, reached, events, endAfter }: Walked): boolean {
-    const count = events.length / FOUND_CELLS; // see `countOf`
+    const count = foundCount(events);
     const room = this.#limits.eventsMax - this.#looked;
     if (looked > room && looked !== count) return false; // which of them would be passed over is not known
     if (looked > 0 && endAfter !== newest) this.#passOver(endAfter); // the newest were of other types
@@ -191,14 +191,14 @@ export class HistoryReader {
 
   /** Events without the oldest, as far as these have left the log since they were found. */
   #thereOf(events: readonly number[]): number {
-    let count = events.length / FOUND_CELLS;
+    let count = foundCount(events);
     while (count > 0 && this.#records.isGone(events[(count - 1) * FOUND_CELLS]!)) count -= 1;
     return count;
   }
 
   /** Events that were found. */
   get #count(): number {
-    return this.#events.length / FOUND_CELLS;
+    return foundCount(this.#events);
   }
 
   /**
@@ -320,8 +320,8 @@ function isOfTypes({ type, kind }: { type: number; kind: KeptKind }, types: numb
   return (types & typeBit(type, kind === KeptKind.other)) !== 0;
 }
 
-/** Events that it found. */
-export function countOf({ events }: Walked): number {
+/** @param events see `Found` @returns how many there are */
+export function foundCount(events: readonly number[]): number {
   return events.length / FOUND_CELLS;
 }
 

@@ -5,6 +5,7 @@
 import { createPrivateKey, type KeyObject, X509Certificate } from 'node:crypto';
 import { createSecureContext } from 'node:tls';
 import { KeyError } from '../key-error.ts';
+import { readKeyFile } from '../key-file.ts';
 
 export interface TlsSettings {
   /** '' for none; both or neither, as the settings' rules enforce. */
@@ -37,8 +38,8 @@ export function readTls(
   readFile: (path: string) => string,
 ): Tls | undefined {
   if (certFile === '' || keyFile === '') return undefined;
-  const cert = read('DAT_TLS_CERT_FILE', certFile, readFile);
-  const key = read('DAT_TLS_KEY_FILE', keyFile, readFile);
+  const cert = readKeyFile('DAT_TLS_CERT_FILE', certFile, readFile);
+  const key = readKeyFile('DAT_TLS_KEY_FILE', keyFile, readFile);
   const certificate = certificateOf(cert);
   if (!certificate.checkPrivateKey(privateKeyOf(key)))
     throw new KeyError(
@@ -55,18 +56,6 @@ export function readTls(
     );
   }
   return { certFile, keyFile, cert, key, expiresAtMs: Date.parse(certificate.validTo) };
-}
-
-function read(name: string, path: string, readFile: (path: string) => string): string {
-  try {
-    return readFile(path);
-  } catch (error) {
-    const { code } = error as NodeJS.ErrnoException;
-    throw new KeyError(
-      `the file of ${name} cannot be read: ${code === 'ENOENT' ? 'no such file' : (code ?? 'error')}`,
-      { cause: error },
-    );
-  }
 }
 
 function certificateOf(pem: string): X509Certificate {

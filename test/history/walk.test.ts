@@ -1,7 +1,7 @@
 /** A walk ahead of a replay, and the replay that goes on from it. */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { countOf } from '../../src/history/reader.ts';
+import { foundCount } from '../../src/history/reader.ts';
 import { FOUND_CELLS } from '../../src/history/replay.ts';
 import { ALL_TYPES, typeBits } from '../../src/wire/events.ts';
 import { runs } from '../support/runs.ts';
@@ -11,6 +11,16 @@ import { carryOut, operation, Run } from './history-model.ts';
 const isEvent = (one: Told): boolean => 'seq' in one;
 const types = fc.constantFrom(ALL_TYPES, typeBits.message, typeBits.status, ALL_TYPES & ~typeBits.message);
 const operations = (maxLength: number) => fc.array(operation, { maxLength, size: 'max' });
+
+/** A device with fifty events, of which a walk has found all. */
+function walkedDevice() {
+  const hub = new HistoryHarness();
+  const slot = hub.connect();
+  for (let n = 0; n < 50; n++) hub.send(slot);
+  const { generation } = hub.asOf(slot);
+  const wanted = { after: 0, countMax: 100, types: ALL_TYPES };
+  return { hub, slot, walked: hub.reader.walk({ slot, generation }, wanted)! };
+}
 
 describe('a replay after a walk ahead of it', () => {
   it('tells what one without it tells, whatever came in between', () => {
@@ -71,13 +81,8 @@ describe('a replay after a walk ahead of it', () => {
   });
 
   it('looks only at what came since', () => {
-    const hub = new HistoryHarness();
-    const slot = hub.connect();
-    for (let n = 0; n < 50; n++) hub.send(slot);
-    const { generation } = hub.asOf(slot);
-    const wanted = { after: 0, countMax: 100, types: ALL_TYPES };
-    const walked = hub.reader.walk({ slot, generation }, wanted)!;
-    expect([countOf(walked), walked.looked]).toEqual([50, 50]);
+    const { hub, slot, walked } = walkedDevice();
+    expect([foundCount(walked.events), walked.looked]).toEqual([50, 50]);
     hub.send(slot);
     // What it says is taken as it is: nothing is looked at again.
     const less = { ...walked, events: walked.events.slice(0, FOUND_CELLS), looked: 1, reached: 1 };
@@ -125,12 +130,7 @@ describe('a replay after a walk ahead of it', () => {
     ['another number of events', { wanted: { after: 0, countMax: 7, types: ALL_TYPES } }],
     ['a later moment', { newest: 51 }],
   ])('takes nothing from a walk for %s', (_what, other) => {
-    const hub = new HistoryHarness();
-    const slot = hub.connect();
-    for (let n = 0; n < 50; n++) hub.send(slot);
-    const { generation } = hub.asOf(slot);
-    const wanted = { after: 0, countMax: 100, types: ALL_TYPES };
-    const walked = hub.reader.walk({ slot, generation }, wanted)!;
+    const { hub, slot, walked } = walkedDevice();
     const nothing = { ...walked, events: [], looked: 1, reached: 1, ...other };
     expect(tell(hub.reader.newest(hub.asOf(slot), 100, ALL_TYPES, nothing))).toHaveLength(50);
   });

@@ -4,13 +4,13 @@
  * nobody else on the thread waits. After the answer, only newer events are looked up.
  */
 import type { Clock } from '../../clock.ts';
-import { countOf, type HistoryReader, type Walked } from '../../history/reader.ts';
+import { foundCount, type HistoryReader, type Walked } from '../../history/reader.ts';
 import { KEPT_EVENTS_UNSENT_MAX } from '../../limits.ts';
 import type { PresenceReader } from '../../presence/table.ts';
 import type { Charges } from '../charges.ts';
 import { wantedOf, wantsHistory } from './replays.ts';
 import type { Pending } from './request-queue.ts';
-import { Slice, Slices } from './slices.ts';
+import { FREE, Slice, Slices } from './slices.ts';
 import type { SubscriberSession } from './subscriber-session.ts';
 
 export interface PastSearchesDeps {
@@ -31,9 +31,6 @@ interface Search {
   at: number;
   readonly found: Map<string, Walked>;
 }
-
-/** The peer does not get anything yet, and pays for what it gets. */
-const FREE = { rows: () => {}, waitMs: () => 0 } as const;
 
 export class PastSearches {
   readonly #deps: PastSearchesDeps;
@@ -74,7 +71,8 @@ export class PastSearches {
    * could keep this thread searching for nothing.
    */
   chargeUnused(session: SubscriberSession, search: Pick<Pending, 'found'> | undefined): void {
-    for (const walked of search?.found?.values() ?? []) this.#deps.charges.rows(session, countOf(walked));
+    for (const walked of search?.found?.values() ?? [])
+      this.#deps.charges.rows(session, foundCount(walked.events));
     search?.found?.clear();
   }
 

@@ -9,7 +9,7 @@ import { DEVICES_PER_PAGE } from '../../limits.ts';
 import { bareEntry, Notice } from '../../records/replies.ts';
 import { isMqtt } from '../../wire/encodings.ts';
 import { SharedNames } from './shared-names.ts';
-import { Slice, Slices } from './slices.ts';
+import { FREE, Slice, Slices } from './slices.ts';
 import type { SubscriberSession } from './subscriber-session.ts';
 
 export interface RemovalsDeps {
@@ -44,8 +44,6 @@ const removals: ReadonlySet<Notice> = new Set([
   Notice.gone,
 ]);
 
-/** The peer has not asked for it, so it costs nothing. */
-const FREE = { rows: () => {}, waitMs: () => 0 } as const;
 /** An id in a list: two quotes and a comma. */
 const ID_EXTRA_BYTES = 3;
 

@@ -3,7 +3,7 @@
  * directly and costs the owner nothing. If the peer cannot take it all at once, the device's live events are held back:
  * the replay continues from the log until it has caught up, and only then does the session enter the device's topic.
  */
-import { countOf, type HistoryReader, type Walked, type Wanted } from '../../history/reader.ts';
+import { foundCount, type HistoryReader, type Walked, type Wanted } from '../../history/reader.ts';
 import { type Replay, Step } from '../../history/replay.ts';
 import { DEVICES_PER_SLICE, KEPT_EVENTS_PER_SLICE } from '../../limits.ts';
 import { Counter, type Counters } from '../../memory/counters.ts';
@@ -100,7 +100,7 @@ export class Replays {
     else if (past.last) replay = reader.last(asOf, types);
     else return undefined;
     // What was looked up and is of no use, as the device has gone on since, costs as what is given up.
-    const spare = walked === undefined ? 0 : countOf(walked) - replay.count;
+    const spare = walked === undefined ? 0 : foundCount(walked.events) - replay.count;
     this.#deps.charges.rows(session, Math.max(0, spare));
     const held = {
       session,

@@ -33,6 +33,9 @@ export interface SlicesDeps {
   readonly charges: Pick<Charges, 'rows' | 'waitMs'>;
 }
 
+/** Charges for a peer that pays nothing for what it is sent, or pays elsewhere. */
+export const FREE = { rows: () => {}, waitMs: () => 0 } as const;
+
 export class Slices {
   readonly #deps: SlicesDeps;
   readonly #send: (session: SubscriberSession) => Slice;
