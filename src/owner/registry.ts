@@ -246,7 +246,9 @@ export class Registry extends PeerTable {
   setRowState(row: number, state: RowState): void {
     const { rowState } = this.subscriptions.rows;
     const cell = rowState[row]!;
-    this.#count(row, rowStateOf(cell), -1);
+    const before = rowStateOf(cell);
+    if (before === state) return; // else a device would be told of a last listener and of a first one
+    this.#count(row, before, -1);
     this.#count(row, state, 1);
     Atomics.store(rowState, row, state | (cell & (GRANTED | FILTERED)));
   }

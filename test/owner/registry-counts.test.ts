@@ -211,6 +211,14 @@ describe('a device that wants to know whether anybody listens', () => {
   });
 });
 
+it('A device is told of nothing when its only listener is put into the state that it has', () => {
+  const { registry, told } = new Bench();
+  const row = registry.createRow(0, 0, RowState.active);
+  expect(told.splice(0)).toEqual([0]);
+  registry.setRowState(row, RowState.active);
+  expect(told).toEqual([]);
+});
+
 describe('a subscriber that comes to another edge', () => {
   it('takes along there what it follows actively, and nothing else', () => {
     const { registry } = new Bench();
