@@ -33,8 +33,8 @@ class LongFirst extends BaseSequencer {
 export default defineConfig({
   test: {
     setupFiles: ['test/support/properties.ts'],
-    // Threads and sockets are real in many of these tests, which mostly wait: three files at a time fill two cores.
-    maxWorkers: 3,
+    // Threads and sockets are real in many of these tests, which mostly wait: five files at a time fill two cores.
+    maxWorkers: 5,
     // Tests within a file run one after the other, but for those that do nothing but wait for timers.
     maxConcurrency: 20,
     testTimeout: TEST_MS,

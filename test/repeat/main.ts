@@ -11,7 +11,7 @@ import { Worker } from 'node:worker_threads';
 import { type Report, type Run, runOf, tally } from './failures.ts';
 
 const BUSY_LOOPS = 2;
-/** Three times as many as in `npm test`: tests meet more load, and ten runs take less time beside the loops. */
+/** Twice as many as in `npm test`: tests meet more load, and ten runs take less time beside the loops. */
 const FILES_AT_A_TIME = 10;
 
 const { values, positionals } = parseArgs({
