@@ -125,7 +125,12 @@ export async function chaos(options: ChaosOptions): Promise<ChaosReport> {
   stopped.goOn();
   await eventually('the hub is ready', async () => (await admin(hub, 'GET', '/readyz')).ok);
   await eventually('the fleet is back', () => fleet.every(({ isConnected }) => isConnected));
-  await eventually('all follow again', () => followers.every(({ isWelcome }) => isWelcome));
+  const lost = () => followers.filter(({ isWelcome }) => !isWelcome).map(({ account }) => account);
+  await eventually(
+    () =>
+      `all follow again, but these do not:\n${lost().join('\n')}\nthe hub said:\n${hub.stderr().slice(-2000)}`,
+    () => followers.every(({ isWelcome }) => isWelcome),
+  );
   const lasts = await lastEvents(fleet, names, followers);
   const missing = lasts.every(({ seq }, n) => everybodyHas(followers, names[n]!, seq))
     ? []
