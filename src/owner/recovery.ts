@@ -16,6 +16,7 @@ import {
   KEEP_AS_SET,
   readDeregister,
   readLeave,
+  readSynced,
   readWill,
   SessionKind,
   ToOwnerRecord,
@@ -78,7 +79,7 @@ export class Recovery {
     return !this.#waiting.has(edge);
   }
 
-  /** An edge reports a session. */
+  /** An edge reports a session, maybe once more: to the owner before this one, and to this one. */
   rejoin(join: Join): void {
     const { devices, subscribers, gateways } = this.#deps;
     if (join.kind === SessionKind.device) devices.rejoin(join);
@@ -97,6 +98,15 @@ export class Recovery {
     this.#held.push(leave);
     subscribers.leave(leave.session, leave.keepMs);
     gateways.leave(leave.session);
+  }
+
+  /**
+   * The edge says that it has named all its peers, to the owner of a term. An owner that died before it had read what the edge said
+   * to it left a report, or the end of one, which says nothing about peers that are not in it.
+   */
+  reported(edge: number, views: RecordViews, offset: number): void {
+    const { term } = readSynced(views, offset);
+    if (term === this.#deps.links[edge]!.term) this.synced(edge);
   }
 
   /** The edge has named all its peers: all others are no longer connected to it. */
