@@ -52,6 +52,8 @@ export class Recovery {
   readonly #deps: RecoveryDeps;
   /** Edges that have not reported everything yet. */
   readonly #waiting = new Set<number>();
+  /** Sessions that no owner had welcomed and that have joined here. */
+  readonly #joined = new Set<number>();
   /** Events from before an edge's last join, and ends of devices' sessions, in order: at most what the rings hold. */
   readonly #held: (RecordViews | Leave)[] = [];
 
@@ -82,6 +84,11 @@ export class Recovery {
   /** An edge reports a session, maybe once more: to the owner before this one, and to this one. */
   rejoin(join: Join): void {
     const { devices, subscribers, gateways } = this.#deps;
+    if (!join.again) {
+      // It joined with what it said before its edge's report; if it is gone since, the edge has been told.
+      if (this.#joined.has(join.session)) return;
+      this.#joined.add(join.session);
+    }
     if (join.kind === SessionKind.device) devices.rejoin(join);
     else if (join.kind === SessionKind.subscriber) subscribers.rejoin(join);
     else gateways.rejoin(join);
