@@ -15,7 +15,7 @@ import type { PresenceReader } from '../presence/table.ts';
 import { fromLink } from '../records/cluster.ts';
 import { claimEvent, copyEvent, EventField, eventBytes } from '../records/event.ts';
 import type { Fields, RecordLayout, Values } from '../records/layout.ts';
-import { FromOwnerRecord } from '../records/replies.ts';
+import { FromOwnerRecord, readResync } from '../records/replies.ts';
 import { writeSynced } from '../records/requests.ts';
 import { epochName } from '../wire/events.ts';
 import { pageOf } from './history-pages.ts';
@@ -352,15 +352,15 @@ export class HubHost implements ClusterHost {
   // What the owner says.
 
   #take(kind: number, views: RecordViews, offset: number): void {
-    if (kind === FromOwnerRecord.Resync) this.#ownerChanged();
+    if (kind === FromOwnerRecord.Resync) this.#ownerChanged(readResync(views, offset).term);
     else if (kind === FromOwnerRecord.Resynced) this.#isTold = true;
     else if (this.#isTold) this.#takes[kind]?.(views, offset);
   }
 
   /** Another owner has taken over and does not know what this link was told. */
-  #ownerChanged(): void {
+  #ownerChanged(term: number): void {
     const { toOwner, ringer } = this.#deps;
-    writeSynced(toOwner, {});
+    writeSynced(toOwner, { term });
     toOwner.commit();
     ringer.ring();
     this.#isTold = false;

@@ -59,6 +59,7 @@ export class Operators {
   /** The contents of the bucket that the host was told, by key. */
   readonly #known = new Map<string, OperatorChange>();
   #kv: KV | undefined;
+  /** Of the bucket that the host obeys; '': of none yet. */
   #marker = '';
   #obeyedRevision = 0;
   #stopWatching: () => void = () => {};
@@ -253,7 +254,7 @@ export class Operators {
           if (isStopped) return;
           if (entry.revision <= newest) continue; // repeated: what came since holds
           newest = entry.revision;
-          if (isLive) this.#changed(entry);
+          if (isLive) this.#changed(entry, marker);
           else entries.set(entry.key, entry);
           // The server's count of what is left may be wrong when an entry is replaced meanwhile; the newest is not.
           const isEnd = entry.revision >= lastRevision || entry.delta === 0;
@@ -290,12 +291,15 @@ export class Operators {
     this.#obey(changes, revision, marker);
   }
 
-  /** One entry has changed. */
-  #changed(entry: KvWatchEntry): void {
+  /**
+   * One entry has changed. @param marker of the bucket that is watched: `#marker` may still be that of another, as long
+   * as the host applies what was read
+   */
+  #changed(entry: KvWatchEntry, marker: string): void {
     const change = this.#changeOf(entry);
     const isMarker = entry.key === MARKER_KEY;
-    if (isMarker && markerOf(textOf(entry)) !== this.#marker) this.read();
-    else this.#obey(change === undefined ? [] : [change], entry.revision, this.#marker);
+    if (isMarker && markerOf(textOf(entry)) !== marker) this.read();
+    else this.#obey(change === undefined ? [] : [change], entry.revision, marker);
   }
 
   /** Makes the host apply the changes, one list after the other. */

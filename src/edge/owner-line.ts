@@ -100,8 +100,9 @@ export class OwnerLine {
     this.commit();
   }
 
-  synced(): void {
-    writeSynced(this.#ring, {});
+  /** @param term of the owner that asked */
+  synced(term: number): void {
+    writeSynced(this.#ring, { term });
     this.commit();
   }
 

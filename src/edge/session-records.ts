@@ -16,6 +16,7 @@ import {
   readProbe,
   readRegistered,
   readRelease,
+  readResync,
 } from '../records/replies.ts';
 import { SessionKind } from '../records/requests.ts';
 import type { Charges } from './charges.ts';
@@ -56,7 +57,7 @@ export class SessionRecords {
         edge.deliverer.seq(views, offset);
         return;
       case FromOwnerRecord.Resync:
-        this.#resync();
+        this.#resync(readResync(views, offset).term);
         return;
       case FromOwnerRecord.Resynced:
         this.#resynced();
@@ -156,7 +157,7 @@ export class SessionRecords {
   }
 
   /** A new owner asks for this edge's sessions. Subscriptions that it does not name before `Resynced` have ended. */
-  #resync(): void {
+  #resync(term: number): void {
     const { edge, sessions, line, records } = this.#deps;
     edge.deliverer.beginResync();
     for (const session of sessions.values()) {
@@ -165,7 +166,7 @@ export class SessionRecords {
     }
     edge.gateways.rejoin();
     edge.mqtt.resync();
-    line.synced();
+    line.synced(term);
     records.resync();
   }
 

@@ -46,6 +46,11 @@ const LOOKS_HELD_BACK = 64;
 const RESUME_RATIO = 1 / 4;
 
 export class EdgeLink {
+  /**
+   * Names this owner to the edge: where in the ring its records begin, so no other owner that the edge has heard has the
+   * same.
+   */
+  readonly term: number;
   readonly #ring: RingProducer;
   readonly #ringer: Ringer;
   /** By device slot: the seqs that this edge did not get because its ring was full. */
@@ -57,6 +62,7 @@ export class EdgeLink {
   #isUnrung = false;
 
   constructor(ring: RingProducer, ringer: Ringer) {
+    this.term = ring.written;
     this.#ring = ring;
     this.#ringer = ringer;
   }
@@ -205,7 +211,7 @@ export class EdgeLink {
 
   /** A new owner has taken over. */
   resync(): void {
-    writeResync(this.#ring, {});
+    writeResync(this.#ring, { term: this.term });
     this.#written = true;
   }
 

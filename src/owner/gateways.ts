@@ -66,6 +66,7 @@ export class Gateways {
   /** An edge reports, after this owner took over, that it holds the gateway. */
   rejoin(join: Join): void {
     const { session, actor, again, connectedAt } = join;
+    if (this.#ids.has(session)) return; // reported twice
     if (!again) {
       this.join(join);
       return;

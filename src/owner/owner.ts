@@ -291,7 +291,7 @@ export class Owner {
 
   /** During a takeover, the link restarts: its earlier records are ignored. */
   #takeOfCluster(edge: number, ring: RingConsumer, offset: number): void {
-    if (ring.kind === ToOwnerRecord.Synced) this.#recovery?.synced(edge);
+    if (ring.kind === ToOwnerRecord.Synced) this.#recovery?.reported(edge, ring.views, offset);
     else if (this.#recovery === undefined || this.#recovery.isOver) this.#cluster!.take(ring, offset);
   }
 
@@ -353,7 +353,7 @@ export class Owner {
         recovery.rejoin(readJoin(views, offset));
         break;
       case ToOwnerRecord.Synced:
-        recovery.synced(edge);
+        recovery.reported(edge, views, offset);
         break;
       case ToOwnerRecord.Leave:
         recovery.leave(readLeave(views, offset));

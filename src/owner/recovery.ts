@@ -16,6 +16,7 @@ import {
   KEEP_AS_SET,
   readDeregister,
   readLeave,
+  readSynced,
   readWill,
   SessionKind,
   ToOwnerRecord,
@@ -51,6 +52,8 @@ export class Recovery {
   readonly #deps: RecoveryDeps;
   /** Edges that have not reported everything yet. */
   readonly #waiting = new Set<number>();
+  /** Sessions that no owner had welcomed and that have joined here. */
+  readonly #joined = new Set<number>();
   /** Events from before an edge's last join, and ends of devices' sessions, in order: at most what the rings hold. */
   readonly #held: (RecordViews | Leave)[] = [];
 
@@ -78,9 +81,14 @@ export class Recovery {
     return !this.#waiting.has(edge);
   }
 
-  /** An edge reports a session. */
+  /** An edge reports a session, maybe once more: to the owner before this one, and to this one. */
   rejoin(join: Join): void {
     const { devices, subscribers, gateways } = this.#deps;
+    if (!join.again) {
+      // It joined with what it said before its edge's report; if it is gone since, the edge has been told.
+      if (this.#joined.has(join.session)) return;
+      this.#joined.add(join.session);
+    }
     if (join.kind === SessionKind.device) devices.rejoin(join);
     else if (join.kind === SessionKind.subscriber) subscribers.rejoin(join);
     else gateways.rejoin(join);
@@ -97,6 +105,15 @@ export class Recovery {
     this.#held.push(leave);
     subscribers.leave(leave.session, leave.keepMs);
     gateways.leave(leave.session);
+  }
+
+  /**
+   * The edge says that it has named all its peers, to the owner of a term. An owner that died before it had read what the edge said
+   * to it left a report, or the end of one, which says nothing about peers that are not in it.
+   */
+  reported(edge: number, views: RecordViews, offset: number): void {
+    const { term } = readSynced(views, offset);
+    if (term === this.#deps.links[edge]!.term) this.synced(edge);
   }
 
   /** The edge has named all its peers: all others are no longer connected to it. */

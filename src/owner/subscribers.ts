@@ -71,7 +71,7 @@ export class Subscribers {
     const unconfirmed = this.#sessions.confirm(session);
     if (again) {
       if (slot === undefined) this.#closeStranger(session, actor);
-      else this.#confirm(slot, join);
+      else if (unconfirmed) this.#confirm(slot, join);
     } else if (slot === undefined) {
       this.join(join);
     } else if (unconfirmed) {

@@ -48,7 +48,7 @@ export const GapReason = { overload: 0, cluster: 1 } as const;
 export type GapReason = (typeof GapReason)[keyof typeof GapReason];
 const gap = recordLayout(10, { from: 'f64', to: 'f64', device: 'u32', reason: 'u8' });
 /** A new owner has taken over and asks which sessions the edge holds. */
-const resync = recordLayout(11, {});
+const resync = recordLayout(11, { term: 'u32' });
 /** After a resync: a device's last number, for an edge that may have missed events up to it. */
 const seq = recordLayout(12, { seq: 'f64', device: 'u32' });
 /** The owner has named everyone who gets events; all others get nothing any more. */
@@ -111,7 +111,7 @@ export const { write: writeAttach, read: readAttach } = attach;
 export const { write: writeDetach, read: readDetach } = detach;
 export const { write: writeVip, read: readVip } = vip;
 export const { write: writeGap, read: readGap } = gap;
-export const { write: writeResync } = resync;
+export const { write: writeResync, read: readResync } = resync;
 export const { write: writeSeq, read: readSeq } = seq;
 export const { write: writeResynced } = resynced;
 export const { write: writeFilterPage, read: readFilterPage } = filterPage;

@@ -49,8 +49,8 @@ const request = recordLayout(5, {
 });
 /** The next page of an answer may come; `request` 0: of the hub's own notices. */
 const more = recordLayout(6, { session: 'u32', request: 'u32' });
-/** All joins after a `Resync` have been sent. */
-const synced = recordLayout(7, {});
+/** All joins after a `Resync` have been sent. `term`: that of the `Resync`. */
+const synced = recordLayout(7, { term: 'u32' });
 /**
  * An MQTT client takes its id, before it has any role; the owner answers with `Registered` once an older connection
  * with the id has left. `again`: told to a new owner, of a client that an earlier one had registered.
@@ -118,7 +118,7 @@ export type Deregister = ReturnType<typeof readDeregister>;
 export type Will = ReturnType<typeof readWill>;
 export const { write: writeActive, read: readActive } = active;
 export const { write: writeMore, read: readMore } = more;
-export const { write: writeSynced } = synced;
+export const { write: writeSynced, read: readSynced } = synced;
 
 export interface Join {
   readonly session: number;

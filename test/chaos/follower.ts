@@ -4,6 +4,15 @@ import type { Frame } from '../support/frames.ts';
 import { Subscriber } from '../support/peers.ts';
 
 const RETRY_MS = 50;
+const SHOWN_FRAMES = 8;
+const SHOWN_CHARACTERS = 300;
+
+/** The last ones that are no events, and how many came, for an error message. */
+export function lastFrames(frames: readonly Frame[]): string {
+  const others = frames.filter(({ op }) => op !== 'event').slice(-SHOWN_FRAMES);
+  const shown = others.map((frame) => JSON.stringify(frame).slice(0, SHOWN_CHARACTERS)).join(' ');
+  return `${frames.length} frames, at last ${shown || 'events'}`;
+}
 
 export class Follower {
   readonly id: string;
@@ -14,6 +23,9 @@ export class Follower {
   readonly #port: () => number;
   readonly #batch: boolean;
   #current: Subscriber | undefined;
+  #isConnecting = false;
+  /** Why it could not connect the last time. */
+  #refusal: unknown = 'nobody';
   #stopped = false;
   #running: Promise<void> | undefined;
 
@@ -33,6 +45,14 @@ export class Follower {
     return this.#current?.frames.all.some(({ op }) => op === 'subscribed') ?? false;
   }
 
+  /** What it lacks and how its last connection went, for an error message. */
+  get account(): string {
+    const closes = this.closeCodes.slice(-5).join(', ');
+    const now = this.#isConnecting ? `connects, at last refused by ${this.#refusal}` : 'is connected';
+    const frames = lastFrames(this.#current?.frames.all ?? []);
+    return `${this.id} follows ${this.devices.join(', ')}; ${now}; closed ${this.closeCodes.length} times, at last with ${closes}; got ${frames}`;
+  }
+
   /** Whether the last connection has had such a frame. */
   has(matches: (frame: Frame) => boolean): boolean {
     return this.#current?.frames.all.some(matches) ?? false;
@@ -47,11 +67,15 @@ export class Follower {
   async #run(): Promise<void> {
     const query = `?id=${this.id}&devices=${this.devices.join(',')}&batch=${this.#batch}`;
     while (!this.#stopped) {
-      const subscriber = await Subscriber.connect(this.#port(), query).catch(() => undefined);
+      this.#isConnecting = true;
+      const subscriber = await Subscriber.connect(this.#port(), query).catch((cause: unknown) => {
+        this.#refusal = cause;
+      });
       if (subscriber === undefined) {
         await sleep(RETRY_MS);
         continue;
       }
+      this.#isConnecting = false;
       this.#current = subscriber;
       this.connections.push(subscriber.frames.all);
       if (this.#stopped) void subscriber.drop();

@@ -5,6 +5,7 @@
 import { WebSocket } from 'ws';
 import { connectSubscriber, type SocketConstructor, type Subscriber } from '../../clients/js/src/index.ts';
 import type { Frame } from '../support/frames.ts';
+import { lastFrames } from './follower.ts';
 
 export class RecoveringClient {
   readonly id: string;
@@ -16,6 +17,8 @@ export class RecoveringClient {
   readonly #follow: readonly string[];
   readonly #port: number;
   readonly #frames: Frame[] = [];
+  /** Errors and removals, for an error message. */
+  readonly #troubles: string[] = [];
   #subscriber: Subscriber | undefined;
 
   /** @param follow ids and filters that name exactly `devices` */
@@ -38,12 +41,21 @@ export class RecoveringClient {
     subscriber.on('state', ({ state }) => {
       if (state === 'connected') this.reconnects += 1;
     });
+    subscriber.on('error', (error) => this.#troubles.push(String(error)));
+    subscriber.on('removed', (removal) => this.#troubles.push(`removed ${JSON.stringify(removal)}`));
     subscriber.on('event', (event) => this.#frames.push({ op: 'event', ...event } as unknown as Frame));
     subscriber.on('gap', (gap) => this.#frames.push({ op: 'gap', ...gap } as unknown as Frame));
   }
 
   get isWelcome(): boolean {
     return this.#subscriber?.connection.state === 'connected';
+  }
+
+  /** What it lacks and how its connection went, for an error message. */
+  get account(): string {
+    const state = JSON.stringify(this.#subscriber?.connection);
+    const follows = this.#follow.filter((name) => this.#subscriber?.follows(name));
+    return `${this.id} follows ${follows.join(', ')}; ${state}; reconnected ${this.reconnects} times; got ${lastFrames(this.#frames)}; ${this.#troubles.slice(-5).join('; ')}`;
   }
 
   get connections(): readonly (readonly Frame[])[] {

@@ -54,7 +54,7 @@ describe('the line to the owner', () => {
     line.more(1, 3);
     line.leave(1, true);
     line.leave(2, false, true, 7);
-    line.synced();
+    line.synced(9);
     expect(records.take()).toMatchObject([
       { record: 'join', session: 1, ticket: 1, gateway: 'gw', interest: true, connectedAt: 5 },
       { record: 'join', session: 2, ticket: 2, connectedAt: 6 },
@@ -63,7 +63,7 @@ describe('the line to the owner', () => {
       { record: 'more', session: 1, request: 3 },
       { record: 'leave', session: 1, clean: true, confirm: false, keepMs: KEEP_AS_SET },
       { record: 'leave', session: 2, clean: false, confirm: true, keepMs: 7 },
-      { record: 'synced' },
+      { record: 'synced', term: 9 },
     ]);
   });
 
@@ -132,7 +132,7 @@ describe('the line to the owner', () => {
     ['active', (line) => line.active({ number: 1, activeAt: 0 })],
     ['request', (line) => line.request({ session: 1, request: 1, ...asked })],
     ['more', (line) => line.more(1, 1)],
-    ['synced', (line) => line.synced()],
+    ['synced', (line) => line.synced(9)],
     ['register', (line) => line.register({ session: 1, clean: true, again: false, id: '' })],
     ['deregister', (line) => line.deregister({ session: 1, id: '', keepMs: 0, kept: '' })],
     ['will', (line) => line.will({ session: 1, ...NO_WILL })],

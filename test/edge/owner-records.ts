@@ -7,6 +7,7 @@ import {
   readLeave,
   readMore,
   readRequest,
+  readSynced,
   ToOwnerRecord,
 } from '../../src/records/requests.ts';
 
@@ -20,7 +21,7 @@ const readers: Readonly<Record<number, readonly [string, (...at: Parameters<type
   [ToOwnerRecord.Request]: ['request', readRequest],
   [ToOwnerRecord.More]: ['more', readMore],
   [ToOwnerRecord.Deregister]: ['deregister', readDeregister],
-  [ToOwnerRecord.Synced]: ['synced', () => ({})],
+  [ToOwnerRecord.Synced]: ['synced', readSynced],
 };
 
 export class OwnerRecords {

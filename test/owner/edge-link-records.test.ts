@@ -33,6 +33,7 @@ import {
   readProbe,
   readRegistered,
   readRelease,
+  readResync,
   readSeq,
   readVip,
 } from '../../src/records/replies.ts';
@@ -160,7 +161,7 @@ const records: readonly [string, (link: EdgeLink) => void, number, Read, object]
   ],
   ['detach', (link) => link.detach(64, 5), FromOwnerRecord.Detach, readDetach, { session: 64, device: 5 }],
   ['vip', (link) => link.vip(64, true), FromOwnerRecord.Vip, readVip, { session: 64, vip: true }],
-  ['resync', (link) => link.resync(), FromOwnerRecord.Resync, nothing, {}],
+  ['resync', (link) => link.resync(), FromOwnerRecord.Resync, readResync, { term: 0 }],
   ['seq', (link) => link.seq(5, 8), FromOwnerRecord.Seq, readSeq, { device: 5, seq: 8 }],
   ['resynced', (link) => link.resynced(), FromOwnerRecord.Resynced, nothing, {}],
   [

@@ -82,6 +82,8 @@ export class OwnerHarness {
   readonly #fromOwner: RingConsumer;
   readonly #waiting: Received[] = [];
   readonly #nextSession = sessionNumbers(createSessionNumbers(), 0, () => false);
+  /** Of an owner that takes over now. */
+  readonly #term: () => number;
   readonly #newOwner: (takesOver: boolean) => Owner;
   /** By session: whom the edge holds. */
   readonly #joins = new Map<number, Join>();
@@ -114,17 +116,19 @@ export class OwnerHarness {
         rules,
         takesOver,
       });
+    this.#term = () => new RingProducer(fromOwner).written;
     this.owner = this.#newOwner(false);
   }
 
   /** The owner has died; another takes its place, and the edge names whom it holds. */
   replaceOwner(): void {
     this.#waiting.push(...this.#read());
+    const term = this.#term();
     this.owner = this.#newOwner(true);
     for (const join of this.#joins.values()) {
       writeJoin(this.#toOwner, { ...join, again: this.#welcomed.has(join.session) });
     }
-    writeSynced(this.#toOwner, {});
+    writeSynced(this.#toOwner, { term });
     this.poll();
   }
 

@@ -32,6 +32,8 @@ const RING_BYTES = ringBytesFor(256 * 1024);
 class WokenLink extends NotedLink {
   hasBacklog = false;
   isNoting = false;
+  /** As of an owner whose records are the first in the ring. */
+  readonly term = 0;
   readonly #said: string[];
 
   constructor(registry: Registry, lines: string[]) {

@@ -27,7 +27,7 @@ function takeOver({ hasCluster = false } = {}) {
   if (!hasCluster) hub.join('subscriber', 's', 1, { session: subscriber, again: true });
   hub.poll();
   hub.told();
-  const sync = (edge: number): void => writeSynced(hub.rings[edge]!, {});
+  const sync = (edge: number): void => writeSynced(hub.rings[edge]!, { term: 0 });
   return { hub, device, subscriber, sync };
 }
 
@@ -75,7 +75,7 @@ describe('an owner that takes over', () => {
     first.poll();
     expect(first.estate.clients.get('c')?.text).toBe('state');
     const hub = new OwnerRings({ after: first });
-    for (const ring of hub.rings) writeSynced(ring, {});
+    for (const ring of hub.rings) writeSynced(ring, { term: 0 });
     writeRegister(hub.rings[0]!, { session: 128, id: 'c', clean: false, again: false });
     for (let polls = 0; polls < 2; polls++) hub.poll();
     expect(hub.told()).toContain('registered 2@0 state');

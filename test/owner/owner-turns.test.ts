@@ -108,11 +108,11 @@ describe('the history', () => {
     const clean = vi.spyOn(HistoryLog.prototype, 'clean');
     const hub = new OwnerRings({ after: new OwnerRings() });
     hub.poll();
-    writeSynced(hub.rings[0]!, {});
+    writeSynced(hub.rings[0]!, { term: 0 });
     hub.poll();
     hub.poll();
     expect(clean.mock.calls).toEqual([]);
-    writeSynced(hub.rings[1]!, {});
+    writeSynced(hub.rings[1]!, { term: 0 });
     hub.poll();
     hub.poll();
     expect(clean.mock.calls).toHaveLength(1);

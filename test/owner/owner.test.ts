@@ -237,7 +237,7 @@ describe('what an edge says', () => {
 
   it('is no news where an edge that started anew says that it has said all', () => {
     const { hub } = following();
-    writeSynced(hub.rings[0]!, {});
+    writeSynced(hub.rings[0]!, { term: 0 });
     expect([hub.poll(), hub.told()]).toEqual([1, []]);
   });
 
@@ -302,7 +302,7 @@ describe('a cluster', () => {
   it('takes what its link says, hears of devices, and has its turn at the end of each poll', () => {
     const hub = new OwnerRings({ hasCluster: true });
     writeActive(hub.rings[1]!, { session: 65 });
-    writeSynced(hub.rings[1]!, {});
+    writeSynced(hub.rings[1]!, { term: 0 });
     expect(hub.poll()).toBe(2);
     expect(hub.told()).toEqual(['take 4', 'flush']);
     const slot = hub.owner.registry.ensureDeviceOf('dev-1');

@@ -57,11 +57,14 @@ export class TwoEdges {
   readonly #toOwner = this.#memory.map(({ toOwner }) => new RingProducer(toOwner));
   readonly #fromOwner = this.#memory.map(({ fromOwner }) => new RingConsumer(fromOwner));
   readonly #next = [0, 1].map((edge) => sessionNumbers(createSessionNumbers(), edge, () => false));
+  /** By edge, of the owner that asked last. */
+  #terms: number[] = [0, 0];
   readonly #tickets = new Tickets(createTickets());
   owner = this.#newOwner(false);
 
   /** The owner has died, and another takes its place. */
   replaceOwner(): void {
+    this.#terms = this.#memory.map(({ fromOwner }) => new RingProducer(fromOwner).written);
     this.owner = this.#newOwner(true);
   }
 
@@ -73,7 +76,7 @@ export class TwoEdges {
   }
 
   /** Writes a join, and lets nobody read it. @returns the session */
-  connect(edge: number, id: string, role: 'device' | 'gateway' = 'device'): number {
+  connect(edge: number, id: string, role: 'device' | 'gateway' | 'subscriber' = 'device'): number {
     const session = this.#next[edge]!();
     this.rejoin(edge, session, id, false, role);
     return session;
@@ -85,7 +88,7 @@ export class TwoEdges {
     session: number,
     id: string,
     again: boolean,
-    role: 'device' | 'gateway' = 'device',
+    role: 'device' | 'gateway' | 'subscriber' = 'device',
   ): void {
     const actor = { role, id, devices: undefined, vip: false };
     const rest = {
@@ -111,7 +114,7 @@ export class TwoEdges {
   }
 
   synced(edge: number): void {
-    writeSynced(this.#toOwner[edge]!, {});
+    writeSynced(this.#toOwner[edge]!, { term: this.#terms[edge]! });
   }
 
   /** What was written is there to be read. */

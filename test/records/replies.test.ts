@@ -37,7 +37,7 @@ const told: { readonly [Name in ReplyName]: ValuesOf<Name> } = {
   Detach: { session, device },
   Vip: { session, vip: true },
   Gap: { from: float, to: float + 9, device, reason: 0xfe },
-  Resync: {},
+  Resync: { term: 0xfffffffd },
   Seq: { seq: float, device },
   Resynced: {},
   FilterPage: { session, page: 7, more: true, waits: true, filter: 'dev-*', entries: bytes },

@@ -15,6 +15,7 @@ import {
   readMore,
   readRegister,
   readRequest,
+  readSynced,
   readWill,
   SessionKind,
   ToOwnerRecord,
@@ -134,11 +135,11 @@ it('says who was heard, what page may come and that all was told', () => {
     kind: ToOwnerRecord.More,
     values: page,
   });
-  const synced = readBack(
-    (ring) => writeSynced(ring, {}),
-    () => ({}),
-  );
-  expect(synced).toMatchObject({ kind: ToOwnerRecord.Synced, bytes: 0 });
+  const term = 0xfffffffc;
+  expect(readBack((ring) => writeSynced(ring, { term }), readSynced)).toMatchObject({
+    kind: ToOwnerRecord.Synced,
+    values: { term },
+  });
 });
 
 describe('an MQTT client', () => {

@@ -12,12 +12,12 @@ const GRACE_MS = 15_000;
 describe('a device that has just connected on an edge that dies', () => {
   it('is lost like the others where another owner is not whole yet', () => {
     const hub = new OwnerRings({ after: new OwnerRings() });
-    writeSynced(hub.rings[1]!, {});
+    writeSynced(hub.rings[1]!, { term: 0 });
     hub.poll();
     hub.join('device', 'dev-1', 1);
     hub.poll();
     hub.owner.edgeGone(1);
-    writeSynced(hub.rings[0]!, {});
+    writeSynced(hub.rings[0]!, { term: 0 });
     hub.poll();
     hub.poll();
     expectLost(hub);

@@ -5,10 +5,10 @@ const EVERY_MS = 20;
 
 /**
  * Asks until the answer is neither undefined, null nor false.
- * @param what for the error message
+ * @param what for the error message; a function is asked once it has failed, so that it can say what was there instead
  */
 export async function eventually<Value>(
-  what: string,
+  what: string | (() => string),
   ask: () => Promise<Value | undefined | null | false> | Value | undefined | null | false,
   timeoutMs = WAIT_MS,
 ): Promise<Value> {
@@ -16,7 +16,9 @@ export async function eventually<Value>(
   for (;;) {
     const answer = await ask();
     if (answer !== undefined && answer !== null && answer !== false) return answer;
-    if (performance.now() > endMs) throw new Error(`not within ${timeoutMs} ms: ${what}`);
+    if (performance.now() > endMs) {
+      throw new Error(`not within ${timeoutMs} ms: ${typeof what === 'string' ? what : what()}`);
+    }
     await new Promise((resolve) => setTimeout(resolve, EVERY_MS));
   }
 }

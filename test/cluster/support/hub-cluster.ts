@@ -35,7 +35,8 @@ export class Node {
   /** A change that is made again while the node says that it cannot: on a busy host it may miss its own beats. */
   async operate(method: string, path: string, request?: AdminRequest): ReturnType<typeof admin> {
     let answer = await this.admin(method, path, request);
-    await eventually(`${method} ${path} is taken`, async () => {
+    const what = () => `${method} ${path} is taken, not ${answer.status} ${JSON.stringify(answer.body)}`;
+    await eventually(what, async () => {
       if (answer.status === 503) answer = await this.admin(method, path, request);
       return answer.status !== 503;
     });

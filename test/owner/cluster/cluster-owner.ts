@@ -84,6 +84,8 @@ export class ClusterOwner {
   readonly memory;
   readonly reader: PresenceReader;
   owner: Owner;
+  /** By edge, of an owner that takes over now. */
+  readonly #terms: () => number[];
   readonly #newOwner: (takesOver: boolean) => Owner;
   /** Records of each ring that a poll works off. */
   pollRecords = 100_000;
@@ -113,6 +115,7 @@ export class ClusterOwner {
     const history = createHistory(historyBytes);
     const limits = { eventsMax: 1000, ttlMs: HISTORY_TTL_MS };
     this.#history = new HistoryReader(attachHistory(history), this.reader.devices, limits, this.clock);
+    this.#terms = () => rings.map(([, fromOwner]) => new RingProducer(fromOwner!).written);
     this.#newOwner = (takesOver) =>
       new Owner({
         presence: this.memory,
@@ -306,9 +309,10 @@ export class ClusterOwner {
 
   /** As `anotherOwner`, while no link can start. */
   anotherOwnerAlone(...held: readonly number[]): void {
+    const terms = this.#terms();
     this.owner = this.#newOwner(true);
     for (const session of held) writeJoin(this.#toOwner[edgeOf(session)]!, this.#joins.get(session)!);
-    for (const ring of this.#toOwner) writeSynced(ring, {});
+    for (const [edge, ring] of this.#toOwner.entries()) writeSynced(ring, { term: terms[edge]! });
     this.poll();
     this.hush();
   }

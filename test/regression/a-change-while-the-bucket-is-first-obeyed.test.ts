@@ -1,0 +1,57 @@
+/**
+ * An entry that came while the owner still applied the bucket as it was read made the node forget which bucket it obeys:
+ * it refused every operator's change, until another node asked it for a confirmation.
+ */
+import type { NatsConnection } from '@nats-io/transport-node';
+import { expect, it, vi } from 'vitest';
+import { createLinkCounts } from '../../src/cluster/figures.ts';
+import { Operators } from '../../src/cluster/operators.ts';
+import { bucketEntry, fakeWatch } from '../cluster/support/fake-bucket.ts';
+
+const kv = vi.hoisted(() => ({ get: vi.fn(), status: vi.fn(), watch: vi.fn(), put: vi.fn() }));
+vi.mock('@nats-io/kv', () => ({
+  Kvm: class {
+    create = async () => kv;
+  },
+}));
+
+it('a node that gets an entry while it applies the bucket takes changes afterwards', async () => {
+  const marker = bucketEntry('marker', 1, { id: 'm-1' });
+  kv.get.mockResolvedValue(marker);
+  kv.status.mockResolvedValue({ streamInfo: { state: { last_seq: 1 } } });
+  kv.put.mockResolvedValue(2);
+  const { watch, bring } = fakeWatch([marker]);
+  kv.watch.mockResolvedValue(watch);
+  const applying: number[] = [];
+  const obeyed: [revision: number, marker: string][] = [];
+  const operators = new Operators({
+    nats: {} as NatsConnection,
+    bucket: 'dat_test',
+    replicas: 1,
+    node: 'a',
+    figures: createLinkCounts(),
+    snapshot: [],
+    isConnected: () => true,
+    apply: (_, revision) => applying.push(revision),
+    obeys: (revision, bucket) => obeyed.push([revision, bucket]),
+    confirm: async () => [],
+    seedPlan: () => ({ betterNodes: 0, hasObeyed: false, othersHaveObeyed: false }),
+    failed: () => {},
+  });
+  const isRead = new Promise<void>((resolve) => operators.read(resolve));
+  await vi.waitFor(() => expect(applying).toEqual([1]));
+  bring(bucketEntry('vip.cy0x', 2, {}));
+  await vi.waitFor(() => expect(operators.known).toHaveLength(1));
+  operators.applied(1);
+  await vi.waitFor(() => expect(applying).toEqual([1, 2]));
+  operators.applied(2);
+  await isRead;
+  await vi.waitFor(() => expect(obeyed).toHaveLength(2));
+  expect(obeyed).toEqual([
+    [1, 'm-1'],
+    [2, 'm-1'],
+  ]);
+  const vip = { kind: 'vip', subscriber: 's-1', vip: true } as const;
+  expect(await operators.change([vip])).toEqual({ ok: true, revision: 2, pendingNodes: [] });
+  operators.close();
+});
