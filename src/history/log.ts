@@ -124,6 +124,7 @@ export class HistoryLog {
     if (size > this.#keptBytesMax) {
       this.#kept.enterNone(slot, seq, kind);
       this.#history.cells[Cell.evicted]! += 1;
+      this.#showFigures(); // the message or status before it is live no more
       return false;
     }
     this.#makeRoom(size);
