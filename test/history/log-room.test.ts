@@ -1,7 +1,8 @@
 /** How the log makes room, to the byte: how much stays free, where a lap ends, and what an append passes. */
 import { describe, expect, it } from 'vitest';
 import { keptBytes } from '../../src/history/kept-event.ts';
-import { Cell } from '../../src/history/memory.ts';
+import { Laps } from '../../src/history/laps.ts';
+import { Cell, Word } from '../../src/history/memory.ts';
 import { EventField } from '../../src/records/event.ts';
 import { HistoryHarness, recordOf } from './history-harness.ts';
 
@@ -130,7 +131,7 @@ describe('a lap', () => {
     hub.repeat(busy, 53, unnamed(KIB));
     expect(written(hub)).toBe(62 * KIB);
     const { messageAt } = hub.devices.rows;
-    const offsets = () => quiet.map((slot) => (messageAt[slot]! - 8) % CAPACITY);
+    const offsets = () => quiet.map((slot) => new Laps(hub.history).offset(messageAt[slot]!));
     expect(offsets()).toEqual([6 * KIB, 7 * KIB, 8 * KIB]);
     hub.repeat(busy, 1, unnamed(KIB));
     expect(offsets()).toEqual([62 * KIB, 63 * KIB, 0]);
@@ -139,17 +140,53 @@ describe('a lap', () => {
   });
 });
 
+describe('a lap that was written further than is to be written now', () => {
+  /** In the second lap, with 1 MiB and more of the first left, all of it of a device that is gone. */
+  function shrunk() {
+    const hub = new HistoryHarness({ bytes: 8 * MIB, eventsMax: 4000 });
+    const [gone, busy] = [hub.connect(), hub.connect()];
+    hub.repeat(gone, 13_000, unnamed(KIB));
+    hub.free(gone);
+    const laps = () => new Laps(hub.history);
+    expect(laps().reached).toBeGreaterThan(4 * MIB);
+    expect(laps().passed).toBeLessThan(-MIB);
+    return { hub, busy, laps };
+  }
+
+  it('goes on while records of the lap before are left, and no append passes more of them than ever', () => {
+    const { hub, busy, laps } = shrunk();
+    const { oldest, reached } = laps();
+    hub.repeat(busy, 1, unnamed(KIB));
+    expect(hub.usage.windowBytes).toBe(4 * MIB);
+    expect([laps().oldest - oldest, laps().reached - reached]).toEqual([8 * KIB, KIB]);
+  });
+
+  it('is over with the append that passes the last of these', () => {
+    const { hub, busy, laps } = shrunk();
+    const { words } = hub.history;
+    const appends = Math.ceil(-laps().passed / (8 * KIB));
+    // Whole groups of eight, so that one append passes all that is left.
+    expect(-laps().passed % (8 * KIB)).toBe(0);
+    const lap = words[Word.lap]!;
+    hub.repeat(busy, appends - 1, unnamed(KIB));
+    expect([words[Word.lap], laps().passed]).toEqual([lap, -8 * KIB]);
+    hub.repeat(busy, 1, unnamed(KIB));
+    expect([words[Word.lap], laps().reached]).toEqual([lap + 1, KIB]);
+  });
+});
+
 describe('what is live beyond half of the memory', () => {
   it('is taken from what was carried forward, as long as that is just enough', () => {
     const hub = new HistoryHarness({ bytes: CAPACITY, devices: 40 });
     const busy = hub.connect();
     const [old, ...later] = Array.from({ length: 32 }, () => hub.connect());
-    for (const slot of [old!, ...later]) hub.repeat(slot, 1, ofBytes(KIB));
+    hub.repeat(old!, 1, ofBytes(KIB));
     hub.repeat(busy, 24, unnamed(KIB));
+    for (const slot of later) hub.repeat(slot, 1, ofBytes(KIB));
     const { messageAt } = hub.devices.rows;
     const first = messageAt[old!]!;
-    // Small events: none carries more than one record forward.
-    while (messageAt[old!] === first) hub.repeat(busy, 1, unnamed(80));
+    hub.repeat(busy, 1, unnamed(80)); // carries the oldest forward; of what follows that, nothing is live
+    expect(messageAt[old!]).toBeGreaterThan(first);
     hub.repeat(hub.connect(), 1, ofBytes(KIB));
     expect(hub.usage.liveBytes).toBe(33 * KIB);
     hub.repeat(busy, 1000, unnamed(80));
