@@ -105,6 +105,7 @@ export class HistoryLog {
 
   /** A device's row is being freed; its slot's generation changes after this. */
   forget(slot: number): void {
+    // Stryker disable next-line ConditionalExpression: a short cut, as without history the row says nothing
     if (!this.isOn) return;
     this.#kept.forget(slot);
     this.#showFigures();
@@ -124,6 +125,7 @@ export class HistoryLog {
     if (size > this.#keptBytesMax) {
       this.#kept.enterNone(slot, seq, kind);
       this.#history.cells[Cell.evicted]! += 1;
+      this.#showFigures(); // the message or status before it is live no more
       return false;
     }
     this.#makeRoom(size);
@@ -157,6 +159,7 @@ export class HistoryLog {
    * @returns how many were looked at; 0 when enough is free
    */
   clean(limit: number): number {
+    // Stryker disable next-line ConditionalExpression: a short cut, as without history nothing is used
     if (!this.isOn) return 0;
     const usedMax = this.#window() * (1 - FREE_SHARE);
     let looked = 0;
@@ -164,6 +167,7 @@ export class HistoryLog {
       this.#passOldest();
       looked += 1;
     }
+    // Stryker disable next-line ConditionalExpression,EqualityOperator: a short cut, as they are shown already
     if (looked > 0) this.#showFigures();
     return looked;
   }
@@ -173,6 +177,7 @@ export class HistoryLog {
    * @returns false when the log was inconsistent; then all of it was dropped
    */
   adopt(): boolean {
+    // Stryker disable next-line ConditionalExpression: a short cut, as without history there is no record
     if (!this.isOn) return true;
     const { isWhole, events, largest } = adoptLog({
       history: this.#history,
@@ -253,7 +258,9 @@ export class HistoryLog {
 
   #carry(names: Float64Array, slot: number, at: number, size: number): void {
     const laps = this.#laps;
-    if (laps.room < size && laps.passed >= size) laps.startLap();
+    const isLapFull = laps.room < size;
+    // Stryker disable next-line ConditionalExpression,EqualityOperator: when it is full, more than that has passed
+    if (isLapFull && laps.passed >= size) laps.startLap();
     if (laps.room < size) throw new Error(`no room to carry ${size} bytes forward`);
     const position = laps.end;
     laps.tellOldest();

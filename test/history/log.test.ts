@@ -260,6 +260,14 @@ describe('a record', () => {
 });
 
 describe('the numbers of a device', () => {
+  it('may begin behind others, of which nothing is kept: whoever asks for these learns that they are missing', () => {
+    const hub = new HistoryHarness();
+    const slot = hub.connect(5);
+    hub.send(slot);
+    expect(hub.since(slot, 3)).toEqual({ recovered: false, told: [{ gap: [4, 5] }, { seq: 6, text: '6' }] });
+    expect(hub.since(slot, 5)).toEqual({ recovered: true, told: [{ seq: 6, text: '6' }] });
+  });
+
   it('may start anew, or go on elsewhere: nothing is kept of it up to there', () => {
     const hub = new HistoryHarness();
     const slot = hub.connect();

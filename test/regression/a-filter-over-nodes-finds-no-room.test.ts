@@ -44,6 +44,17 @@ describe('A filter that matches devices of other nodes for which there is no roo
     expect(told(hub)).toHaveLength(1);
   });
 
+  it('says so, too, where it names the whole id of the device', () => {
+    const { hub, ann } = following(['q-1', 'q-2']);
+    hub.ask(ann, 'subscribe', ['q-3*']);
+    hub.settle();
+    expect(told(hub)).toEqual([]);
+    hub.says(fromLink.appeared, { id: 'q-3' });
+    hub.settle();
+    const filters = told(hub).flatMap((line) => line.match(/q-[^=]*\*/g) ?? []);
+    expect(filters.sort()).toEqual(['q-*', 'q-3*']);
+  });
+
   it('says so though it took the place of another that the connection was told of', () => {
     const { hub, ann } = following(['q-1', 'q-2', 'q-3']);
     expect(told(hub)).toHaveLength(1);

@@ -139,6 +139,7 @@ export class Backfills {
 
   /** Once per poll: gives up on homes that take too long. */
   tick(): void {
+    // Stryker disable next-line ConditionalExpression,EqualityOperator: a short cut, as nobody waits
     if (this.#queue.size > 0) this.#goOn();
   }
 

@@ -326,6 +326,7 @@ describe('The past of many devices', () => {
     expect(asksOf(hub)).toEqual([]);
     hub.pass(10);
     expect(asksOf(hub)).toHaveLength(MANY - 64);
+    expect(hub.owner.untilNextTimerMs()).toBeGreaterThan(250); // nobody waits for a turn any more
   });
 
   it('is fetched anew after the link has started anew', () => {
