@@ -108,8 +108,8 @@ export class Recovery {
   }
 
   /**
-   * The edge says that it has named all its peers, to the owner of a term. An owner that died before it had read what the edge said
-   * to it left a report, or the end of one, which says nothing about peers that are not in it.
+   * The edge says, to the owner of a term, that it has named all its peers. An owner that died before it had read that
+   * left a report, or the end of one, which says nothing about peers that are not in it.
    */
   reported(edge: number, views: RecordViews, offset: number): void {
     const { term } = readSynced(views, offset);
