@@ -1,6 +1,7 @@
 /** Section 2 with tokens: who gets in as whom, and for how long. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Metrics } from '../support/admin.ts';
+import { enterBeforeExpiry } from '../support/attempts.ts';
 import { eventually } from '../support/eventually.ts';
 import { Device, Subscriber } from '../support/peers.ts';
 import { RawPeer, upgradeAnswer } from '../support/raw-peer.ts';
@@ -164,9 +165,12 @@ export function authentication({ env }: MatrixRow): void {
 
     it('closes a connection with 4202 when its token expires', async () => {
       const [dev, sub] = [uniqueId('dev'), uniqueId('sub')];
-      const listener = await subscriber(sub, {}, { expiresIn: 2 });
-      await listener.welcome();
-      const source = await device(dev, { expiresIn: 2 });
+      const listener = await enterBeforeExpiry(async (expiresIn) => {
+        const peer = await subscriber(sub, {}, { expiresIn });
+        await peer.welcome();
+        return peer;
+      });
+      const source = await enterBeforeExpiry((expiresIn) => device(dev, { expiresIn }));
       expect((await listener.closed).code).toBe(4202);
       expect((await source.closed).code).toBe(4202);
     });

@@ -1,6 +1,6 @@
 /** Section 12: gateways, which speak for many devices on one connection. */
 import { describe, expect, it } from 'vitest';
-import { firstOf } from '../support/attempts.ts';
+import { enterBeforeExpiry, firstOf } from '../support/attempts.ts';
 import { eventually } from '../support/eventually.ts';
 import type { Frame } from '../support/frames.ts';
 import { Gateway, type Subscriber } from '../support/peers.ts';
@@ -458,7 +458,7 @@ export function gateways({ env }: MatrixRow): void {
     });
 
     it('is closed with 4202 when the token expires', async () => {
-      const { gateway } = await connect({}, { expiresIn: 1 });
+      const { gateway } = await enterBeforeExpiry((expiresIn) => connect({}, { expiresIn }));
       expect((await gateway.closed).code).toBe(4202);
     });
   });

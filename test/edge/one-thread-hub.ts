@@ -39,6 +39,7 @@ import { FakeClock } from '../support/fake-clock.ts';
 import { lineInto } from '../support/no-owner-line.ts';
 import { layoutOf } from '../wire/mqtt/layouts.ts';
 import { HubSocket } from './hub-socket.ts';
+import { restAtEnd } from './rest-at-end.ts';
 
 const POLL_RECORDS = 100_000;
 /** Within so many turns of both threads everything has been said. */
@@ -221,6 +222,7 @@ export class OneThreadHub {
     });
     if (!('session' in answer)) return answer;
     const socket = new HubSocket(answer.session, handlers, this.#ending);
+    if (this.#sockets.size === 0) restAtEnd(this.edge, this.clock, this.#sockets);
     this.#sockets.add(socket as HubSocket<never>);
     handlers.open(socket);
     return socket;

@@ -1,7 +1,6 @@
 /**
- * The process of an attacker: gets an order by IPC, attacks until it is told to stop, and answers with its notes. It runs
- * at the lowest priority: an attacker on another host would take none of the hub's CPU either, and its own is not what is
- * measured.
+ * The process of an attacker: gets an order by IPC, attacks until it is told to stop, and answers with its notes. Where
+ * times are measured it runs at the lowest priority: an attacker on another host would take none of the hub's CPU either.
  */
 import { setMaxListeners } from 'node:events';
 import { eventually } from '../support/eventually.ts';

@@ -8,6 +8,7 @@ import { fileURLToPath } from 'node:url';
 import { admin } from '../support/admin.ts';
 import { type Env, type HubProcess, startHub } from '../support/hub-process.ts';
 import { KeyServer, SECRET, tokenFor } from '../support/tokens.ts';
+import { WAIT_MS } from '../support/waits.ts';
 import { type Attack, type RowName, rows, type Target, VICTIM } from './attack.ts';
 import { type NoteCounts, Notes } from './notes.ts';
 import { followerId, Victim, type VictimReport } from './victim.ts';
@@ -36,7 +37,8 @@ export interface Result {
 }
 
 const ERROR_LEVEL = 50;
-const ATTACKER_END_MS = 20_000;
+/** It may wait for its first connection, and has to end all of them. */
+const STOP_MS = 2 * WAIT_MS;
 /** Vitest runs the sources; the attacker's process needs what was built of them. */
 const ATTACKER = fileURLToPath(
   import.meta.url.endsWith('.ts')
@@ -44,11 +46,26 @@ const ATTACKER = fileURLToPath(
     : new URL('attacker.js', import.meta.url),
 );
 
-/** What tests switch off is as it is by default. */
-const AS_SHIPPED: Env = { DAT_OVERLOAD_LAG_MS: undefined };
+export interface Conditions {
+  readonly env: Env;
+  /** Whether the attacker runs at the lowest priority. */
+  readonly attackerYields: boolean;
+}
 
+/**
+ * Nothing is measured: the attacker gets its turns like everybody else. At the lowest priority a busy host would let it
+ * stand still, and the attack would hardly begin.
+ */
+const UNMEASURED: Conditions = { env: {}, attackerYields: false };
+/** What tests switch off is as it is by default, and the attacker takes no CPU that the hub or the victim wants. */
+const MEASURED: Conditions = {
+  env: { DAT_OVERLOAD_LAG_MS: undefined },
+  attackerYields: true,
+};
+
+/** One attack for measuring what the victim notices; on a host that has nothing else to do. */
 export function run(attack: Attack, row: RowName, times: Times): Promise<Result> {
-  return runInTurn([attack], row, times, AS_SHIPPED);
+  return runInTurn([attack], row, times, MEASURED);
 }
 
 /** Several attacks on one hub and beside one victim, one after the other. @param attacks at least one, all of one set-up */
@@ -56,7 +73,7 @@ export async function runInTurn(
   attacks: readonly Attack[],
   row: RowName,
   times: Times,
-  env: Env = {},
+  { env, attackerYields }: Conditions = UNMEASURED,
 ): Promise<Result> {
   const attack = attacks[0]!;
   const directory = mkdtempSync(join(tmpdir(), 'dat-hostile-'));
@@ -71,7 +88,7 @@ export async function runInTurn(
     return {
       attack: attacks.map(({ name }) => name).join(', '),
       row,
-      ...(await beside(hub, attacks, row, times)),
+      ...(await beside(hub, attacks, row, times, attackerYields)),
       ...(Object.hasOwn(attack.env ?? {}, 'DAT_AUTH_JWKS_URL') && { keyRequests: keys.requests }),
       exitCode: await hub.stop(),
       hubErrors: hub.logs.filter(({ level = 0 }) => level >= ERROR_LEVEL).map(({ msg = '' }) => msg),
@@ -101,6 +118,7 @@ async function beside(
   attacks: readonly Attack[],
   row: RowName,
   { warmUpMs, beforeMs, attackMs }: Times,
+  attackerYields: boolean,
 ): Promise<Pick<Result, 'victim' | 'hub' | 'attacker'>> {
   const attack = attacks[0]!;
   const token = (role: string, sub: string) =>
@@ -131,7 +149,7 @@ async function beside(
   victim.attackBegins();
   const notes = new Notes();
   for (const { name } of attacks) {
-    const attacker = new AttackerProcess(name, hub);
+    const attacker = new AttackerProcess(name, hub, attackerYields);
     await attacker.began;
     await sleep(attackMs);
     const counts = Object.entries(await attacker.stop());
@@ -149,13 +167,15 @@ class AttackerProcess {
   /** Settles when its process has started and the attack is under way. */
   readonly began: Promise<void>;
   readonly #report: Promise<NoteCounts>;
+  readonly #attack: string;
   readonly #child;
 
-  constructor(attack: string, { devicePort, subscriberPort, adminPort, mqttPort }: Target) {
+  constructor(attack: string, { devicePort, subscriberPort, adminPort, mqttPort }: Target, yields: boolean) {
     const child = fork(ATTACKER, { execArgv: [], stdio: ['ignore', 'ignore', 'inherit', 'ipc'] });
+    this.#attack = attack;
     this.#child = child;
     child.once('spawn', () => {
-      setPriority(child.pid ?? 0, constants.priority.PRIORITY_LOW);
+      if (yields) setPriority(child.pid ?? 0, constants.priority.PRIORITY_LOW);
       child.send({ attack, target: { devicePort, subscriberPort, adminPort, mqttPort } });
     });
     this.#report = new Promise((resolve, reject) => {
@@ -165,7 +185,9 @@ class AttackerProcess {
         else reject(new Error(`the attacker failed: ${told.failure}`));
       });
       child.once('error', reject);
-      child.once('exit', (code) => reject(new Error(`the attacker ended with ${code}`)));
+      child.once('exit', (code, signal) =>
+        reject(new Error(`the attacker of ${attack} ended with ${code ?? signal}`)),
+      );
     });
     this.#report.catch(() => {}); // whoever stops it hears of it
     const begun = new Promise<void>((resolve) => {
@@ -178,9 +200,15 @@ class AttackerProcess {
 
   async stop(): Promise<NoteCounts> {
     if (this.#child.connected) this.#child.send('stop');
-    const timer = setTimeout(() => this.#child.kill('SIGKILL'), ATTACKER_END_MS);
+    let timer: NodeJS.Timeout | undefined;
+    const late = new Promise<never>((_, reject) => {
+      timer = setTimeout(
+        () => reject(new Error(`the attacker of ${this.#attack} did not end within ${STOP_MS} ms`)),
+        STOP_MS,
+      );
+    });
     try {
-      return await this.#report;
+      return await Promise.race([this.#report, late]);
     } finally {
       clearTimeout(timer);
       this.#child.kill('SIGKILL');

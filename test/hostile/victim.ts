@@ -7,7 +7,6 @@ import { eventually } from '../support/eventually.ts';
 import { VICTIM } from './attack.ts';
 
 export const EVENTS_PER_SECOND = 50;
-const SETTLE_MS = 30_000;
 
 export interface VictimOptions {
   readonly devicePort: number;
@@ -143,7 +142,7 @@ export class Victim {
   /** Stops sending, waits until all is told that will be, and leaves. */
   async report(): Promise<VictimReport> {
     clearInterval(this.#timer);
-    await eventually('the last event is told of', () => this.#isSettled(), SETTLE_MS).catch(() => {});
+    await eventually('the last event is told of', () => this.#isSettled()).catch(() => {});
     this.#isOver = true;
     for (const socket of [this.#device, ...this.#followers.map((one) => one.socket)]) socket.close();
     return {

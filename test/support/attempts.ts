@@ -17,6 +17,29 @@ export async function firstOf<Shown>(why: string, attempt: () => Promise<Shown |
   throw new Error(`nothing was shown in ${ATTEMPTS_MAX} attempts: ${why}`);
 }
 
+/**
+ * Enters with a token that expires soon. On a busy host it may be over before the hub has looked at it, or before the
+ * peer is welcomed: then it is tried again with another, which lives twice as long.
+ * @param enter gets the seconds that the token is to live, and throws where the peer is not let in
+ * @returns what `enter` gave
+ */
+export function enterBeforeExpiry<Peer>(enter: (expiresIn: number) => Promise<Peer>): Promise<Peer> {
+  let expiresIn = 1;
+  return firstOf('the token had expired before the peer was in', async () => {
+    const expiryMs = (Math.floor(Date.now() / 1e3) + expiresIn) * 1e3; // a token has whole seconds
+    try {
+      return await enter(expiresIn);
+    } catch (error) {
+      if (!EXPIRED.test(String(error)) || Date.now() < expiryMs) throw error;
+      expiresIn *= 2;
+      return undefined;
+    }
+  });
+}
+
+/** What a peer says of a hub that refused it, or closed it before its welcome. */
+const EXPIRED = /refused with 401|closed with 4202/;
+
 const PULSE_MS = 20;
 
 /**

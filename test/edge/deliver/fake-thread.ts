@@ -33,6 +33,7 @@ import { FakeClock } from '../../support/fake-clock.ts';
 import { decodeBinaryEvent, type Frame } from '../../support/frames.ts';
 import { lineInto } from '../../support/no-owner-line.ts';
 import { OwnerRecords } from '../owner-records.ts';
+import { restAtEnd } from '../rest-at-end.ts';
 
 const KEPT = { eventsMax: 100, ttlMs: 3_600_000 } as const;
 const RING_BYTES = 4 * 1024 * 1024;
@@ -237,6 +238,7 @@ export class FakeThread {
     });
     if (!('session' in answer)) throw new Error('not let in');
     const socket = new FakeSocket(this.route, answer.session);
+    if (this.#sockets.size === 0) restAtEnd(this.edge, this.clock, this.#sockets);
     this.#sockets.add(socket);
     this.route.open(socket);
     return socket;
