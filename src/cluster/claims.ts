@@ -6,7 +6,7 @@
  * number for each peer.
  */
 import type { LinkCounts } from './figures.ts';
-import { type Home, homeKey } from './home.ts';
+import { claimNumber, type Home, homeKey } from './home.ts';
 import type { Peer, PendingClaim } from './peer.ts';
 import { claimed, claim as claimRecord, claimsAnswered, type HomeKind } from './records.ts';
 
@@ -76,9 +76,14 @@ export class Claims {
     this.answer(peer); // so that the peer can tell whether this claim was made before its own was taken
     const { kind, id, stamp, connected } = home;
     const fresh = this.isFresh(home, peer);
-    const number = fresh ? home.sought : home.number;
+    const number = fresh ? home.sought : this.numberOf(home);
     peer.lastClaimSent = stamp;
     claimRecord.write(peer.session, { kind, id, stamp, connected, fresh, number });
+  }
+
+  /** Of the home's claim, as other nodes are told: both sides of a conflict must compare the same numbers. */
+  numberOf(home: Home): number {
+    return claimNumber(home);
   }
 
   /** Whether the claim is for a connection that was made while the session with the peer was open. */

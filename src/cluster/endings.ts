@@ -3,7 +3,7 @@
  * counts as a claim by a home without a connection: a home that comes back with an older claim gives way, and no node
  * keeps what it hands over. If the id is connected there, it stays. Cluster thread only.
  */
-import { type Home, homeKey } from './home.ts';
+import { claimNumber, type Home, homeKey } from './home.ts';
 import { ENDED_AHEAD, ENDED_MAX, ENDED_NEXT_LIFE, ENDED_TOLD_BELOW } from './limits.ts';
 import type { Peer } from './peer.ts';
 import { Recent } from './recent.ts';
@@ -124,13 +124,8 @@ export class Endings {
     if (number <= this.number(kind, id)) return;
     this.#endings.set(homeKey(kind, id), { kind, id, number, livesOn: false });
     const home = this.#deps.home(kind, id);
-    if (home?.connected === true) this.livesOn(kind, id, numberOf(home));
+    if (home?.connected === true) this.livesOn(kind, id, claimNumber(home));
   }
-}
-
-/** Of its claim, settled or not. */
-function numberOf({ number, sought, seek }: Home): number {
-  return seek === undefined ? number : Math.max(number + 1, sought);
 }
 
 function isOver({ livesOn, number }: Ending, claimed: number): boolean {

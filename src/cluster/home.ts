@@ -84,6 +84,11 @@ export function createSeek(nowMs: number): Seek {
   };
 }
 
+/** The number of the home's claim. While seeking, it is above all known ones: so a claim made after an end is above it. */
+export function claimNumber({ number, sought, seek }: Home): number {
+  return seek === undefined ? number : Math.max(number + 1, sought);
+}
+
 /** It moves to another node. @param to undefined: chosen when the host has let go */
 export function depart(home: Home, phase: 2 | 3, to: Peer | undefined): void {
   home.phase = phase;

@@ -321,7 +321,7 @@ export class Homes {
     }
     const wins =
       home.connected === connected
-        ? outranks(home.number, this.#deps.node, number, peer.node)
+        ? outranks(this.claims.numberOf(home), this.#deps.node, number, peer.node)
         : home.connected;
     if (!wins) {
       home.number = Math.max(home.number, number);

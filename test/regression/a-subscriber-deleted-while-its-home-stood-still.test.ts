@@ -293,3 +293,10 @@ it('A subscriber has what it subscribed to since it was deleted last, and nothin
     deletions.check();
   }
 });
+
+it('A subscriber that connects anew while the nodes that deleted it open their session has nothing of before', () => {
+  // A claim that waits for answers is sent in a session that opens later. It must not look older than the end.
+  const deletions = new Deletions(320_352);
+  for (let step = 0; step < 30; step++) deletions.step();
+  deletions.check();
+});
