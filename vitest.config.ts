@@ -37,6 +37,8 @@ export default defineConfig({
     maxWorkers: 5,
     // Tests within a file run one after the other, but for those that do nothing but wait for timers.
     maxConcurrency: 20,
+    // A failure shows the values that it is about, also where only the message is kept.
+    chaiConfig: { truncateThreshold: 4000 },
     testTimeout: TEST_MS,
     hookTimeout: TEST_MS,
     sequence: { sequencer: LongFirst },

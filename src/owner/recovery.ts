@@ -59,7 +59,9 @@ export class Recovery {
 
   constructor(deps: RecoveryDeps) {
     this.#deps = deps;
-    const { registry, devices, subscribers, clients, history, links, rings, estate } = deps;
+    const { registry, devices, subscribers, clients, history, links, rings, estate, counters } = deps;
+    counters.add(Counter.droppedOwnerRestart, counters.cells[Counter.heldEvents]);
+    counters.cells[Counter.heldEvents] = 0;
     registry.adopt();
     history.adopt();
     devices.adopt(estate.wills);
@@ -97,6 +99,7 @@ export class Recovery {
   /** Keeps an event that cannot be sent on yet. */
   hold(views: RecordViews, offset: number): void {
     this.#held.push(copyOfEvent(views, offset));
+    this.#deps.counters.add(Counter.heldEvents);
   }
 
   /** A session has ended. */
@@ -134,9 +137,10 @@ export class Recovery {
   }
 
   #takeHeld(): void {
-    const { devices, clients, links } = this.#deps;
+    const { devices, clients, links, counters } = this.#deps;
     for (const held of this.#held) {
       if (!('session' in held)) {
+        counters.add(Counter.heldEvents, -1);
         devices.event(held, 0);
         continue;
       }

@@ -218,3 +218,22 @@ it('counts the events that its predecessor had taken and not given back as lost'
   expect(hub.counters.cells[Counter.droppedOwnerRestart]).toBe(2);
   expect(hub.told(0)).toContainEqual(expect.objectContaining({ kind: 'ack' }));
 });
+
+it('counts the events that its predecessor held, until all edges had named their sessions, as lost', () => {
+  const hub = new TwoEdges();
+  const session = hub.connect(0, 'dev');
+  hub.poll();
+  hub.replaceOwner();
+  for (const ack of ['1', '2', '3']) hub.event(0, session, ack);
+  hub.poll(); // it gives back what it holds
+  expect(hub.isRead(0)).toBe(true);
+  hub.replaceOwner();
+  expect(hub.counters.cells[Counter.droppedOwnerRestart]).toBe(3);
+  hub.rejoin(0, session, 'dev', true);
+  hub.event(0, session, '4');
+  for (const edge of [0, 1]) hub.synced(edge);
+  hub.poll();
+  expect(hub.told(0)).toContainEqual(expect.objectContaining({ kind: 'ack', session }));
+  hub.replaceOwner();
+  expect(hub.counters.cells[Counter.droppedOwnerRestart]).toBe(3);
+});
