@@ -81,6 +81,8 @@ export function useHub(subject: LiveSubject): HubState {
           break;
         }
         case 'devices':
+          // It was on its way when the page let go. An entry means that the stream shows the device's events.
+          if (document.visibilityState === 'hidden') break;
           setEntries((before) => withEntries(before, news.devices));
           break;
         case 'events':

@@ -4,7 +4,6 @@ import { beforeAll, onTestFinished } from 'vitest';
 import { calm, TestHub } from '../conformance/harness.ts';
 import { type BrowserPage, type Chromium, useChromium } from '../support/chromium.ts';
 import { type Env, type HubProcess, startHub } from '../support/hub-process.ts';
-import { WAIT_MS } from '../support/waits.ts';
 
 export interface Opened extends BrowserPage {
   /** Addresses that the page asked for; the worker that tabs share is not seen here. */
@@ -30,7 +29,6 @@ export class Dashboard {
     }: { port?: number; before?: (page: Page) => Promise<unknown> } = {},
   ): Promise<Opened> {
     const { page, said } = await this.chromium.page();
-    page.setDefaultTimeout(WAIT_MS);
     const asked: string[] = [];
     page.on('request', (request) => asked.push(request.url()));
     await before(page);

@@ -2,7 +2,7 @@ import type { Page } from 'playwright-core';
 import { describe, expect, it } from 'vitest';
 import { ASK_MS, QUESTIONS_MISSED_MAX } from '../../dashboard/src/live-messages.ts';
 import { hasChromium } from '../support/chromium.ts';
-import { countingProxy } from '../support/counting-proxy.ts';
+import { type CountingProxy, countingProxy } from '../support/counting-proxy.ts';
 import { eventually } from '../support/eventually.ts';
 import { faultsIn, figure, useDashboard } from './harness.ts';
 
@@ -12,6 +12,41 @@ function setVisibility(page: Page, state: 'hidden' | 'visible'): Promise<void> {
     Object.defineProperty(document, 'visibilityState', { configurable: true, get: () => '${state}' });
     document.dispatchEvent(new Event('visibilitychange'));
   `);
+}
+
+/**
+ * Runs in a page: `repeatDeviceNews()` brings the last news of devices once more, as if it had been on its way. No
+ * figures come from then on: after a pause between figures, a page asks for all that it may have missed.
+ */
+const keepDeviceNews = `
+  const Real = SharedWorker;
+  globalThis.SharedWorker = class extends Real {
+    constructor(...given) {
+      super(...given);
+      let last;
+      let isRepeated = false;
+      this.port.addEventListener('message', (event) => {
+        if (event.data.kind === 'devices') last = event.data;
+        if (event.data.kind === 'figures' && isRepeated) event.stopImmediatePropagation();
+      });
+      globalThis.repeatDeviceNews = () => {
+        if (last === undefined) throw new Error('there was none');
+        isRepeated = true;
+        this.port.dispatchEvent(new MessageEvent('message', { data: last }));
+      };
+    }
+  };
+`;
+
+const changesOf = ({ asked }: CountingProxy): string[] =>
+  asked.filter((request) => request.startsWith('PUT /v1/live/streams/'));
+
+/** @param before how often the stream had been changed when the tab was still seen */
+function isLetGo(proxy: CountingProxy, before: number): Promise<unknown> {
+  return eventually('the stream of both has let go of the device', () => {
+    const [change] = changesOf(proxy).slice(before);
+    return change !== undefined && proxy.open(change.replace('PUT ', '')) === 0;
+  });
 }
 
 const isLive = (page: Page): Promise<void> => page.getByText('live', { exact: true }).waitFor();
@@ -85,19 +120,38 @@ describe.skipIf(!hasChromium)('tabs of one browser', () => {
     await one.locator('.panel-head').getByText('online').waitFor();
     device.send({ type: 'message', data: 'seen' });
     await said('seen').waitFor();
-    const changes = () => proxy.asked.filter((request) => request.startsWith('PUT /v1/live/streams/'));
-    const { length: before } = changes();
+    const { length: before } = changesOf(proxy);
     await setVisibility(one, 'hidden');
-    await eventually('the stream of both has let go of the device', () => {
-      const [change] = changes().slice(before);
-      return change !== undefined && proxy.open(change.replace('PUT ', '')) === 0;
-    });
+    await isLetGo(proxy, before);
     device.send({ type: 'message', data: 'unseen' });
     await setVisibility(one, 'visible');
     await said('unseen').waitFor();
     device.send({ type: 'message', data: 'seen again' });
     await said('seen again').waitFor();
     for (const data of ['seen', 'unseen', 'seen again']) expect(await said(data).count()).toBe(1);
+  });
+
+  it('show the events of a device whose last news came when they were no longer seen', async () => {
+    const proxy = await countingProxy(hub.process.adminPort);
+    const { dev, device } = await hub.pair();
+    const open = await dashboard.chromium.tabs();
+    const [one, other] = [(await open()).page, (await open()).page];
+    await one.addInitScript(keepDeviceNews);
+    for (const page of [one, other]) {
+      await page.goto(`http://127.0.0.1:${proxy.port}/${page === one ? `#/devices/${dev}` : ''}`);
+      await isLive(page);
+    }
+    await one.locator('.panel-head').getByText('online').waitFor();
+    const { length: before } = changesOf(proxy);
+    await setVisibility(one, 'hidden');
+    await isLetGo(proxy, before);
+    await one.evaluate('repeatDeviceNews()');
+    await one.evaluate('new Promise((drawn) => requestAnimationFrame(() => setTimeout(drawn, 100)))');
+    const events = `/v1/devices/${dev}/events`;
+    await eventually('all it asked for is answered', () => proxy.open(events) === 0);
+    await device.message('unseen');
+    await setVisibility(one, 'visible');
+    await one.getByText('"unseen"', { exact: true }).waitFor();
   });
 
   it('with different tokens have a stream each', async () => {

@@ -3,6 +3,7 @@ import { existsSync } from 'node:fs';
 import { type Browser, chromium, type Page } from 'playwright-core';
 import { afterAll, beforeAll, onTestFinished } from 'vitest';
 import { chromiumOptions } from '../../fixtures/chromium.ts';
+import { WAIT_MS } from './waits.ts';
 
 /** Whether there is a Chromium to test with; `.ci/run` sees to it. */
 export const hasChromium = existsSync(chromiumOptions.executablePath);
@@ -32,6 +33,7 @@ export function useChromium(): Chromium {
 
 function listenedTo(page: Page): BrowserPage {
   const said: string[] = [];
+  page.setDefaultTimeout(WAIT_MS);
   page.on('console', (message) => said.push(message.text()));
   page.on('pageerror', (error) => said.push(String(error)));
   return { page, said };
