@@ -276,7 +276,7 @@ it('A subscriber that connects while it is deleted stays, whichever was first', 
   expect(at('b').host.subscribers.get('ann')?.kept).toEqual(['dev-1']);
 });
 
-/** A subscriber that connects, leaves and is deleted, while nodes stand still and the network is split. */
+/** A subscriber that connects, leaves and is deleted, while nodes stand still or drain and the network is split. */
 class Deletions {
   readonly #random: Random;
   readonly #simulation: Simulation;
@@ -305,7 +305,8 @@ class Deletions {
     else if (roll < 0.4) this.#connect(node);
     else if (roll < 0.6) this.#delete();
     else if (roll < 0.8) this.#freeze(node);
-    else this.#split(node);
+    else if (roll < 0.9) this.#split(node);
+    else this.#drain(node);
     this.#simulation.run(this.#random.pick([0, 50, 2000, 8000]));
   }
 
@@ -368,6 +369,20 @@ class Deletions {
     this.#simulation.after(forMs, () => {
       node.side = 0;
     });
+  }
+
+  /** What is on its way to a node that can no longer be heard is lost: it waits for those that count as alive. */
+  #drain(node: Node): void {
+    const isHeard = ({ frozen, side }: Node): boolean => !frozen && side === node.side;
+    const alive = [...node.node.members.all].map((member) => this.#simulation.nodes.get(member.node)!);
+    if (node.frozen || !alive.every(isHeard)) return;
+    this.#note(`${node.name} leaves what it keeps`);
+    node.host.draining = true;
+    this.#simulation.cross(node, () => node.node.homes.leave(kind, 'ann'));
+    this.#simulation.after(6000, () => {
+      node.host.draining = false;
+    });
+    this.#simulation.run(1000);
   }
 
   check(): void {

@@ -356,7 +356,7 @@ describe('Without a hand-over', () => {
   });
 });
 
-describe('Another owner, before a link starts', () => {
+describe('Another owner', () => {
   it('goes on with the numbering of a device that is at home here', () => {
     const { hub, device, ann } = followedHere();
     hub.anotherOwnerAlone(device, ann);
@@ -382,6 +382,14 @@ describe('Another owner, before a link starts', () => {
     expect(hub.got().at(-1)).toBe('dev-1 #1 1');
     hub.pass(times.leaveGraceMs + 10);
     expect(hub.device('dev-1')).toMatch(/^online/);
+  });
+
+  it('takes a claimed device that is still connected for nothing else once a link has started', () => {
+    const { hub } = followed();
+    hub.anotherOwner(hub.connectDevice('dev-1'));
+    hub.adopt('device', 'dev-1');
+    hub.release('device', 'dev-1');
+    expect(hub.told()).not.toContain('disconnected device dev-1');
   });
 
   it('goes on with the numbering of a device that was claimed and that nobody knew before', () => {
