@@ -6,7 +6,8 @@
  * number for each peer.
  */
 import type { LinkCounts } from './figures.ts';
-import { claimNumber, type Home, homeKey } from './home.ts';
+import { claimNumber, type Home, HomePhase, homeKey } from './home.ts';
+import type { Numbered } from './homes-deps.ts';
 import type { Peer, PendingClaim } from './peer.ts';
 import { claimed, claim as claimRecord, claimsAnswered, type HomeKind } from './records.ts';
 
@@ -76,14 +77,9 @@ export class Claims {
     this.answer(peer); // so that the peer can tell whether this claim was made before its own was taken
     const { kind, id, stamp, connected } = home;
     const fresh = this.isFresh(home, peer);
-    const number = fresh ? home.sought : this.numberOf(home);
+    const number = fresh ? home.sought : claimNumber(home);
     peer.lastClaimSent = stamp;
     claimRecord.write(peer.session, { kind, id, stamp, connected, fresh, number });
-  }
-
-  /** Of the home's claim, as other nodes are told: both sides of a conflict must compare the same numbers. */
-  numberOf(home: Home): number {
-    return claimNumber(home);
   }
 
   /** Whether the claim is for a connection that was made while the session with the peer was open. */
@@ -119,6 +115,17 @@ export class Claims {
     let count = 0;
     while (count < pending.length && pending[count]!.stamp <= stamp) this.#answered(pending[count++]!);
     if (count > 0) pending.splice(0, count);
+  }
+
+  /**
+   * The peer is not the home, and knows a claim with this number. A home without a connection is no newer for that: what it
+   * keeps may be older than that claim, and than an end before it. So only a claim for a new connection raises its number.
+   */
+  onKnown(peer: Peer, { kind, id, number }: Numbered): void {
+    const home = this.get(kind, id);
+    if (home === undefined || home.number >= number) return;
+    const isNewer = home.seek !== undefined || home.connected || this.isFresh(home, peer);
+    if (isNewer) home.number = home.phase === HomePhase.home ? number + 1 : number;
   }
 
   /**

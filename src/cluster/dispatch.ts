@@ -109,7 +109,7 @@ function ofHomes({ homes, figures, payloadBytesMax }: DispatchDeps): [number, Ta
   return [
     onHome(records.claim, (peer, values) => homes.onClaim(peer, values)),
     on(records.claimsAnswered, (peer, { stamp }) => homes.claims.onAnswered(peer, stamp)),
-    onHome(records.known, (_peer, values) => homes.onKnown(values)),
+    onHome(records.known, (peer, values) => homes.claims.onKnown(peer, values)),
     onHome(records.mine, (peer, values) => homes.onMine(peer, values)),
     onHome(records.ended, (_peer, { kind, id, number }) => homes.endings.hear(kind, id, number)),
     onHome(records.part, (peer, { kind, id, bytes }) => addPart(peer, kind, id, bytes)),

@@ -89,12 +89,13 @@ export class Endings {
   }
 
   /**
-   * The peer claims the id for a connection of just now, and has been told which numbers are known. So that is another life
-   * of the id, though the claim was numbered without knowing of the end: the peer must know what is over, too.
+   * The peer is the home of the id, or claims it: tells it of the end. What it has is newer; but it must know what is over,
+   * because a node that was away may hand that over to it. It need not have claimed the id itself, and others may have
+   * told it a number above the end.
    */
-  beginsAnew(peer: Peer, kind: HomeKind, id: string, number: number): void {
+  tellHome(peer: Peer, kind: HomeKind, id: string): void {
     const ending = this.#endings.get(homeKey(kind, id));
-    if (ending !== undefined && isOver(ending, number))
+    if (ending !== undefined && !ending.livesOn)
       ended.write(peer.session, { kind, id, number: ending.number });
   }
 

@@ -1,7 +1,7 @@
 /** A node's state for an id that has its home here, or is about to. Rules: `homes.ts`. */
-import { WAIT_MS } from './limits.ts';
 import type { Peer } from './peer.ts';
 import { HomeKind } from './records.ts';
+import type { Seek } from './seek.ts';
 
 export const HomePhase = {
   /** Claimed; the other nodes have not all answered. */
@@ -13,17 +13,6 @@ export const HomePhase = {
   passing: 3,
 } as const;
 export type HomePhase = (typeof HomePhase)[keyof typeof HomePhase];
-
-/** A claim that waits for answers. */
-export interface Seek {
-  readonly deadlineMs: number;
-  /** Nodes that have not answered. */
-  waiting: number;
-  /** Nodes that promised a hand-over. */
-  readonly promised: Set<Peer>;
-  parts: readonly Uint8Array[] | undefined;
-  partsNumber: number;
-}
 
 /** A move to another node. */
 export interface Departure {
@@ -73,18 +62,10 @@ export function createHome(kind: HomeKind, id: string, number: number, connected
   };
 }
 
-/** The state of a claim that waits for the answers of other nodes. @param nowMs hub clock */
-export function createSeek(nowMs: number): Seek {
-  return {
-    deadlineMs: nowMs + WAIT_MS,
-    waiting: 0,
-    promised: new Set(),
-    parts: undefined,
-    partsNumber: 0,
-  };
-}
-
-/** The number of the home's claim. While seeking, it is above all known ones: so a claim made after an end is above it. */
+/**
+ * The number of the home's claim, as other nodes are told: both sides of a conflict must compare the same numbers. While
+ * seeking, it is above all known ones: so a claim made after an end is above it.
+ */
 export function claimNumber({ number, sought, seek }: Home): number {
   return seek === undefined ? number : Math.max(number + 1, sought);
 }
@@ -129,16 +110,4 @@ function fnv1a(text: string): number {
   for (let i = 0; i < text.length; i++) hash = Math.imul(hash ^ text.charCodeAt(i), 0x01000193);
   hash = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b);
   return (hash ^ (hash >>> 13)) >>> 0;
-}
-
-/**
- * Adds handed-over parts. For a subscriber, several nodes may keep something, and all of it counts. For a device, only
- * the newest numbering counts, so it comes first, and all events that no node has numbered.
- */
-export function addParts(seek: Seek, number: number, parts: readonly Uint8Array[]): void {
-  if (parts.length === 0) return;
-  const others = seek.parts ?? [];
-  const isNewest = number >= seek.partsNumber;
-  seek.parts = isNewest ? [...parts, ...others] : [...others, ...parts];
-  if (isNewest) seek.partsNumber = number;
 }

@@ -5,13 +5,14 @@
 import { Claims } from './claims.ts';
 import { Contests } from './contests.ts';
 import { Endings } from './endings.ts';
-import { addParts, createHome, createSeek, depart, type Home, HomePhase, homeKey, outranks } from './home.ts';
+import { claimNumber, createHome, depart, type Home, HomePhase, homeKey, outranks } from './home.ts';
 import type { Claim, HomesDeps, Numbered } from './homes-deps.ts';
 import { SurrenderReason } from './host.ts';
 import { Leaves } from './leaves.ts';
 import { writeHandOver } from './parts.ts';
 import type { Peer } from './peer.ts';
 import { contest as contestRecord, HomeKind, known as knownRecord, mine as mineRecord } from './records.ts';
+import { addParts, createSeek } from './seek.ts';
 import { Traces } from './traces.ts';
 
 export class Homes {
@@ -44,11 +45,11 @@ export class Homes {
       node: deps.node,
       ping: (kind, id) => deps.host.ping(kind, id),
       won: (home, number) => {
-        home.number = number;
+        home.number = Math.max(home.number, number); // it may have risen since it was told
       },
       lost: (home, peer, number) => {
         if (this.get(home.kind, home.id) !== home) return;
-        home.number = number;
+        home.number = Math.max(home.number, number);
         this.#giveWay(home, peer, SurrenderReason.conflict);
       },
     });
@@ -143,6 +144,7 @@ export class Homes {
     if (peer === undefined)
       this.#keep(createHome(kind, id, number + 1, false), parts); // nobody is there to take it
     else {
+      this.endings.tellHome(peer, kind, id);
       writeHandOver(peer.session, found, parts, to === undefined);
       this.#traces.leave(found, peer.node);
       if (kind === HomeKind.device) this.#deps.movedAway(id, peer, number, seq);
@@ -174,15 +176,9 @@ export class Homes {
       this.#tellKnown(peer, kind, id, home?.number ?? 0);
     else if (fresh) this.#challenged(home, peer, number);
     else if (!this.claims.isUnheard(home, peer)) this.#meet(home, peer, number, connected, true);
-    if (fresh) this.endings.beginsAnew(peer, kind, id, number);
-    else if (connected) this.endings.livesOn(kind, id, number);
+    if (connected && !fresh) this.endings.livesOn(kind, id, number);
+    this.endings.tellHome(peer, kind, id);
     if (kind === HomeKind.device) this.#deps.claimSeen(peer, id, number, connected);
-  }
-
-  onKnown({ kind, id, number }: Numbered): void {
-    const home = this.get(kind, id);
-    if (home !== undefined && home.number < number)
-      home.number = home.phase === HomePhase.home ? number + 1 : number;
   }
 
   onMine(peer: Peer, { kind, id, number, connected }: Numbered & { readonly connected: boolean }): void {
@@ -321,7 +317,7 @@ export class Homes {
     }
     const wins =
       home.connected === connected
-        ? outranks(this.claims.numberOf(home), this.#deps.node, number, peer.node)
+        ? outranks(claimNumber(home), this.#deps.node, number, peer.node)
         : home.connected;
     if (!wins) {
       home.number = Math.max(home.number, number);

@@ -123,12 +123,12 @@ describe('a device that an operator has ended', () => {
     expect(endings.isOver(device, 'dev-1', 1005)).toBe(isOver);
   });
 
-  it('is told to a node that claims it for a new connection without knowing: that is its next life', () => {
+  it('is told to a node that has its next life, whatever number that has: it must know what is over', () => {
     const { endings, peer, told } = setUp();
     endings.end(device, 'dev-1', 1005);
-    endings.beginsAnew(peer, device, 'dev-1', 7);
-    endings.beginsAnew(peer, device, 'dev-1', 1006);
-    endings.beginsAnew(peer, device, 'dev-2', 7);
+    endings.tellHome(peer, device, 'dev-1');
+    endings.tellHome(peer, device, 'dev-2');
+    endings.tellHome(peer, subscriber, 'dev-1');
     expect(told()).toEqual([{ ended: true, kind: device, id: 'dev-1', number: 1005 }]);
     expect(endings.isOver(device, 'dev-1', 1005)).toBe(true);
   });
@@ -148,6 +148,7 @@ describe('a device that an operator has ended', () => {
     endings.livesOn(device, 'dev-1', 5);
     expect([endings.number(device, 'dev-1'), endings.refuses(peer, device, 'dev-1', 5)]).toEqual([5, false]);
     endings.sessionOpened(peer);
+    endings.tellHome(peer, device, 'dev-1');
     expect(told()).toEqual([]);
   });
 

@@ -3,6 +3,7 @@
  * woke or came back with its snapshot.
  */
 import { describe, expect, it } from 'vitest';
+import { keeperOf } from '../../src/cluster/home.ts';
 import { HomeKind } from '../../src/cluster/records.ts';
 import type { Connection } from '../cluster/support/fake-host.ts';
 import { Simulation, TIMEOUT_MS } from '../cluster/support/simulation.ts';
@@ -89,6 +90,21 @@ describe('A subscriber that was deleted while its home stood still', () => {
     expect(kept('a')).toEqual(['dev-1']);
   });
 
+  it('lives on where it was still connected, though a node hears of that only when it has gone', () => {
+    const { simulation, at, ann, homes, kept } = deleted(true);
+    at('c').side = 1;
+    simulation.run(2 * TIMEOUT_MS);
+    simulation.thaw(at('a'));
+    simulation.run(5000);
+    at('a').host.subscribers.get('ann')!.kept.push('dev-2');
+    at('a').host.disconnectSubscriber(ann);
+    simulation.run(100);
+    at('c').side = 0;
+    simulation.run(10_000);
+    expect(homes()).toEqual(['a']);
+    expect(kept('a')).toEqual(['dev-1', 'dev-2']);
+  });
+
   it.each(['b', 'c'])('has what it subscribed to since, at %s, and nothing of before', (name) => {
     const { simulation, at, wake, homes, kept } = deleted(false);
     const again = connection();
@@ -161,6 +177,83 @@ it('A subscriber that was deleted where its place was has nothing of before, whe
   }
 });
 
+/** Of nodes that stay, `a` takes over what `c` leaves. */
+const movesToA = Array.from({ length: 100 }, (_, n) => `ann-${n}`).find(
+  (id) => keeperOf(id, ['a', 'b']) === 'a' && keeperOf(id, ['a']) === 'a',
+)!;
+
+/**
+ * A subscriber has `dev-1` at d, which stands still, is deleted where it was next, and then has `dev-3` at c.
+ * @param deletedAt the only node that knows the end, besides c
+ */
+function endedAndBack(seed: number, deletedAt: string) {
+  const simulation = new Simulation(new Random(seed), 100);
+  for (const name of ['a', 'b', 'c', 'd']) simulation.start(name);
+  simulation.run(3000);
+  const at = (name: string) => simulation.nodes.get(name)!;
+  const follows = (name: string, device: string): void => {
+    const ann = { id: movesToA, alive: true, closed: undefined };
+    at(name).host.connectSubscriber(ann);
+    simulation.run(2000);
+    at(name).host.subscribers.get(movesToA)!.kept.push(device);
+    at(name).host.disconnectSubscriber(ann);
+    simulation.run(100);
+  };
+  follows('d', 'dev-1');
+  simulation.freeze(at('d'));
+  simulation.run(2 * TIMEOUT_MS);
+  follows(deletedAt, 'dev-2');
+  const number = at(deletedAt).node.homes.endings.numberForAll(kind, movesToA);
+  at(deletedAt).host.endSubscriber(movesToA, number);
+  simulation.run(100);
+  follows('c', 'dev-3');
+  const isAtA = () => at('a').node.homes.get(kind, movesToA) !== undefined;
+  /** c gives it to a, which has claimed nothing. */
+  const drain = (): void => {
+    at('c').host.draining = true;
+    at('c').node.homes.leave(kind, movesToA);
+    for (let steps = 0; steps < 50_000 && !isAtA(); steps++) simulation.run(0.1);
+    expect(isAtA()).toBe(true);
+  };
+  const kept = () =>
+    [...simulation.nodes.values()].flatMap(({ host }) => host.subscribers.get(movesToA)?.kept ?? []).sort();
+  return { simulation, at, follows, drain, kept };
+}
+
+describe('A subscriber that has moved since it was deleted has nothing of before', () => {
+  it.each([
+    ['that drained', 'b', false],
+    ['that drained and was the only one to know the end', 'c', true],
+  ])('from a node %s, whichever node its first home meets first', (_, deletedAt, ends) => {
+    for (let seed = 1; seed <= 10; seed++) {
+      const { simulation, at, drain, kept } = endedAndBack(seed, deletedAt);
+      drain();
+      if (ends) simulation.kill(at('c'));
+      simulation.run(2 * TIMEOUT_MS);
+      simulation.thaw(at('d'));
+      simulation.run(8000);
+      expect(kept(), `seed ${seed}`).toEqual(['dev-3']);
+    }
+  });
+
+  it('when its first home hears of its next life before it hears of the end', () => {
+    const { simulation, at, follows, drain, kept } = endedAndBack(1, 'b');
+    drain();
+    simulation.run(1000);
+    follows('b', 'dev-4');
+    for (const name of ['b', 'c']) simulation.freeze(at(name));
+    // Of the nodes that answer, a knows the number of that life.
+    simulation.kill(at('d'));
+    simulation.run(100);
+    simulation.start('d').node.homes.hold(kind, movesToA);
+    at('d').host.subscribers.set(movesToA, { connection: undefined, kept: ['dev-1'], isHere: true });
+    simulation.run(2000);
+    for (const name of ['b', 'c']) simulation.thaw(at(name));
+    simulation.run(8000);
+    expect(kept()).toEqual(['dev-3', 'dev-4']);
+  });
+});
+
 it('A subscriber that connects while it is deleted stays, whichever was first', () => {
   const simulation = new Simulation(new Random(1), 100);
   for (const name of ['a', 'b', 'c']) simulation.start(name);
@@ -183,7 +276,7 @@ it('A subscriber that connects while it is deleted stays, whichever was first', 
   expect(at('b').host.subscribers.get('ann')?.kept).toEqual(['dev-1']);
 });
 
-/** A subscriber that connects, leaves and is deleted, while nodes stand still and the network is split. */
+/** A subscriber that connects, leaves and is deleted, while nodes stand still or drain and the network is split. */
 class Deletions {
   readonly #random: Random;
   readonly #simulation: Simulation;
@@ -212,7 +305,8 @@ class Deletions {
     else if (roll < 0.4) this.#connect(node);
     else if (roll < 0.6) this.#delete();
     else if (roll < 0.8) this.#freeze(node);
-    else this.#split(node);
+    else if (roll < 0.9) this.#split(node);
+    else this.#drain(node);
     this.#simulation.run(this.#random.pick([0, 50, 2000, 8000]));
   }
 
@@ -277,6 +371,20 @@ class Deletions {
     });
   }
 
+  /** What is on its way to a node that can no longer be heard is lost: it waits for those that count as alive. */
+  #drain(node: Node): void {
+    const isHeard = ({ frozen, side }: Node): boolean => !frozen && side === node.side;
+    const alive = [...node.node.members.all].map((member) => this.#simulation.nodes.get(member.node)!);
+    if (node.frozen || !alive.every(isHeard)) return;
+    this.#note(`${node.name} leaves what it keeps`);
+    node.host.draining = true;
+    this.#simulation.cross(node, () => node.node.homes.leave(kind, 'ann'));
+    this.#simulation.after(6000, () => {
+      node.host.draining = false;
+    });
+    this.#simulation.run(1000);
+  }
+
   check(): void {
     if (this.#connection !== undefined) this.#leave(this.#connection);
     this.#simulation.run(40_000);
@@ -294,9 +402,21 @@ it('A subscriber has what it subscribed to since it was deleted last, and nothin
   }
 });
 
-it('A subscriber that connects anew while the nodes that deleted it open their session has nothing of before', () => {
+it('A subscriber that connects anew while the nodes that deleted it open their session stays deleted', () => {
   // A claim that waits for answers is sent in a session that opens later. It must not look older than the end.
-  const deletions = new Deletions(320_352);
-  for (let step = 0; step < 30; step++) deletions.step();
-  deletions.check();
+  const { simulation, at, deleteAt } = deleted(false);
+  simulation.start('e');
+  simulation.run(5000);
+  deleteAt('b', 'c', 'e');
+  at('b').side = 1;
+  simulation.run(2 * TIMEOUT_MS);
+  at('b').side = 0;
+  const c = at('c').node;
+  for (let steps = 0; steps < 50_000 && c.members.get('b') === undefined; steps++) simulation.run(0.1);
+  simulation.freeze(at('e')); // so that the claim waits
+  at('c').host.connectSubscriber(connection());
+  const seeks = () => c.homes.get(kind, 'ann')?.seek !== undefined;
+  simulation.run(200);
+  expect([seeks(), c.homes.get(kind, 'ann')!.connected]).toEqual([true, true]);
+  expect(at('b').node.homes.endings.isOver(kind, 'ann', 1)).toBe(true);
 });

@@ -86,6 +86,7 @@ export class DeviceClaims implements DeviceHomes {
   #takeOverClaims(): void {
     const { registry } = this.#deps;
     const { deviceState, home } = registry.devices.rows;
+    // Stryker disable next-line EqualityOperator: the row above is free, or there is none
     for (let slot = 0; slot < highWater(registry.devices); slot++)
       if (deviceState[slot] !== DeviceState.free && home[slot] === Numbering.claimed) this.#goOn(slot);
   }
@@ -93,6 +94,7 @@ export class DeviceClaims implements DeviceHomes {
   #goOn(slot: number): void {
     const { session, known } = this.#deps.registry.devices.rows;
     if (!this.#claims.has(slot)) this.#begin(slot, known[slot] === 1);
+    // Stryker disable next-line ObjectLiteral: without `clean` it is not clean either
     if (session[slot] === NONE) this.#claims.get(slot)!.ended ??= { clean: false };
   }
 

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { WAIT_MS } from '../../../src/cluster/limits.ts';
 import { DeviceState } from '../../../src/presence/lifecycle.ts';
 import { fromLink } from '../../../src/records/cluster.ts';
 import { EventField } from '../../../src/records/event.ts';
@@ -353,4 +354,90 @@ describe('Without a hand-over', () => {
     hub.adopt('device', 'dev-2', [entryPart()]);
     expect(hub.told()).toEqual(['forget device dev-2']);
   });
+});
+
+describe('Another owner', () => {
+  it('goes on with the numbering of a device that is at home here', () => {
+    const { hub, device, ann } = followedHere();
+    hub.anotherOwnerAlone(device, ann);
+    hub.send(device);
+    expect(hub.got()).toEqual(['dev-1 #2 1']); // the first was that it is online
+  });
+
+  it('claims no device that another node numbers: its numbering stays', () => {
+    const { hub, ann } = followed();
+    hub.anotherOwnerAlone(ann);
+    hub.pass(WAIT_MS);
+    expect(hub.device('dev-1')).toBe('online #5 of abc');
+  });
+
+  it('goes on with a claim: what the device sends waits, as long as for a link', () => {
+    const { hub, ann } = followed();
+    const device = hub.connectDevice('dev-1');
+    hub.anotherOwnerAlone(device, ann);
+    hub.send(device);
+    hub.pass(WAIT_MS - 10);
+    expect(hub.got()).toEqual([]);
+    hub.pass(10);
+    expect(hub.got().at(-1)).toBe('dev-1 #1 1');
+    hub.pass(times.leaveGraceMs + 10);
+    expect(hub.device('dev-1')).toMatch(/^online/);
+  });
+
+  it('takes a claimed device that is still connected for nothing else once a link has started', () => {
+    const { hub } = followed();
+    hub.anotherOwner(hub.connectDevice('dev-1'));
+    hub.adopt('device', 'dev-1');
+    hub.release('device', 'dev-1');
+    expect(hub.told()).not.toContain('disconnected device dev-1');
+  });
+
+  it('goes on with the numbering of a device that was claimed and that nobody knew before', () => {
+    const hub = new ClusterOwner();
+    const ann = hub.subscriber('ann');
+    hub.ask(ann, 'subscribe', ['dev-1']);
+    hub.says(fromLink.settled, { id: 'dev-1', found: false });
+    const device = hub.connectDevice('dev-1');
+    const epoch = hub.epoch('dev-1');
+    hub.anotherOwnerAlone(device, ann);
+    hub.pass(WAIT_MS);
+    expect(hub.epoch('dev-1')).toBe(epoch);
+  });
+
+  it('gives a claimed connection that is over the leave grace once it is let in', () => {
+    const hub = new ClusterOwner();
+    hub.disconnect(hub.connectDevice('dev-1'));
+    hub.anotherOwnerAlone();
+    hub.pass(WAIT_MS);
+    hub.pass(times.leaveGraceMs - 10);
+    expect(hub.device('dev-1')).toMatch(/^online/);
+    hub.pass(20);
+    expect(hub.device('dev-1')).toMatch(/^offline/);
+  });
+
+  it('claims nothing for a row that is free, though the device in it was claimed', () => {
+    const hub = new ClusterOwner();
+    hub.connectDevice('dev-1');
+    hub.terminate('dev-1');
+    hub.anotherOwnerAlone();
+    hub.pass(WAIT_MS - 10);
+    hub.connectDevice('dev-2'); // in that row
+    hub.hush();
+    hub.pass(10);
+    expect(hub.got(), 'it waits for its own claim').toEqual([]);
+    expect(hub.device('dev-2')).not.toMatch(/^online/);
+    hub.pass(WAIT_MS);
+    expect(hub.device('dev-2')).toMatch(/^online/);
+  });
+});
+
+it('A claim that waits while the link starts anew goes on, with what the device has sent', () => {
+  const { hub } = followed();
+  const device = hub.connectDevice('dev-1');
+  hub.send(device);
+  hub.says(fromLink.hello, {});
+  hub.adopt('device', 'dev-1', [entryPart()]);
+  hub.hush();
+  hub.release('device', 'dev-1');
+  expect(hub.got()).toEqual(['dev-1 #6 1']);
 });
