@@ -162,7 +162,7 @@ export class SessionRecords {
     edge.deliverer.beginResync();
     for (const session of sessions.values()) {
       if (session.closing) continue;
-      line.join(joinOf(session, session.welcomed));
+      line.join(joinOf(session, session.welcomed), session.ticket);
     }
     edge.gateways.rejoin();
     edge.mqtt.resync();

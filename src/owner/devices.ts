@@ -72,9 +72,9 @@ export class Devices {
   /** An edge reports, after this owner took over, that it holds the device. */
   rejoin(join: Join): void {
     const { registry } = this.#deps;
-    const { session, actor, again } = join;
+    const { session, actor, again, ticket } = join;
     const slot = this.#sessions.get(session);
-    const unconfirmed = this.#sessions.confirm(session);
+    const unconfirmed = this.#sessions.confirm(session, ticket);
     if (slot !== undefined) {
       this.#terms.confirmed(slot, join.silenceMsMin);
       if (again || !unconfirmed) return;

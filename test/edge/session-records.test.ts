@@ -267,6 +267,21 @@ describe('another owner', () => {
     ]);
   });
 
+  it('is told when each came, as the one before was: on a device behind a gateway, too', () => {
+    const thread = new FakeThread();
+    const gateway = openGateway(thread);
+    welcome(thread, gateway);
+    thread.edge.gateways.speak(gateway.session, 'dev', 0);
+    const device = openDevice(thread);
+    const ticketsOf = () =>
+      new Map(thread.owner.taken('join').map(({ session, ticket }) => [session as number, ticket as number]));
+    const joined = ticketsOf();
+    expect([...joined.values()]).toEqual([1, 2, 3]);
+    welcome(thread, device);
+    say(thread, (link) => link.resync());
+    expect(ticketsOf()).toEqual(joined);
+  });
+
   it('says who gets what; what it does not name by the end is over', () => {
     const thread = new FakeThread();
     const socket = thread.subscriber([0, 1]);
