@@ -373,8 +373,8 @@ describe('an MQTT client that has gone when it gets its id', () => {
     ['leaves nothing where nothing was kept', undefined, '', 0],
   ])('%s', (_what, given, kept, keepMs) => {
     const thread = new FakeThread();
-    say(thread, (link) => link.registered(77, given));
-    expect(thread.owner.take()).toEqual([{ record: 'deregister', session: 77, id: '', kept, keepMs }]);
+    say(thread, (link) => link.registered(77, 'c', given));
+    expect(thread.owner.take()).toEqual([{ record: 'deregister', session: 77, id: 'c', kept, keepMs }]);
   });
 });
 
