@@ -80,10 +80,7 @@ export class Devices {
       if (again || !unconfirmed) return;
       // It was let in, or half so, and nobody told it.
       registry.setGateway(slot, join.gateway);
-      this.#link(session).joined(session, slot);
-      this.#appear(slot);
-      this.#input(slot, 'connect', 'connected');
-      this.#armStale(slot);
+      this.#letIn(session, slot);
     } else if (again) {
       // The owner before this one had replaced or terminated it, and the edge never heard.
       const known = registry.deviceOf(actor.id);
@@ -135,7 +132,11 @@ export class Devices {
     registry.setGateway(slot, gateway);
     Atomics.store(rows.session, slot, session);
     Atomics.store(rows.lastSeen, slot, BigInt(Math.floor(clock.now())));
-    link.joined(session, slot);
+    this.#letIn(session, slot);
+  }
+
+  #letIn(session: number, slot: number): void {
+    this.#link(session).joined(session, slot);
     if (this.homes === undefined || this.homes.connected(slot)) this.settle(slot);
   }
 
