@@ -86,7 +86,7 @@ export class Devices {
       const known = registry.deviceOf(actor.id);
       const replaced = known >= 0 && registry.devices.rows.session[known] !== NONE;
       this.#link(session).close(session, replaced ? closes.replaced : closes.terminated);
-    } else if (!this.#handovers.isWaiting(session)) this.join(join, true);
+    } else this.join(join, true);
   }
 
   /** Sessions that rows name and that the edge has not named. */
@@ -108,6 +108,8 @@ export class Devices {
     const { session, actor, connectedAt, interest, gateway, silenceMsMin, ticket } = join;
     const { registry, clock } = this.#deps;
     const link = this.#link(session);
+    // Named twice: an edge that starts anew during a takeover answers what the one before it was asked.
+    if (this.#sessions.get(session) !== undefined || this.#handovers.isWaiting(session)) return;
     const slot = registry.ensureDeviceOf(actor.id);
     if (slot < 0 || this.#sessions.hasNewer(slot, ticket)) {
       this.#terms.gaveUp(session);

@@ -94,6 +94,7 @@ export class Subscribers {
 
   /** A subscriber connected; an older connection with the same id is replaced. */
   join(join: Join): void {
+    if (this.#sessions.get(join.session) !== undefined) return; // named twice, as in `Devices.join`
     if (this.homes === undefined || this.homes.admits(join)) this.enter(join);
   }
 

@@ -338,6 +338,12 @@ export class ClusterOwner {
     return session;
   }
 
+  /** The edge names a session once more that nobody has welcomed. */
+  nameAgain(session: number): void {
+    writeJoin(this.#toOwner[edgeOf(session)]!, { ...this.#joins.get(session)!, again: false });
+    this.poll();
+  }
+
   /** The device connects, and the owner dies at its n-th write before the edge hears of it. @returns whether it did */
   dieOverJoin(id: string, write: number): { readonly session: number; readonly died: boolean } {
     const commit = vi.spyOn(EdgeLink.prototype, 'commit').mockReturnValue(undefined);
