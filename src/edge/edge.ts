@@ -171,7 +171,7 @@ export class Edge {
     counters.add(openedCounters[session.kind]);
     if (journal.tellsConnections)
       journal.connected(roleNames[session.kind], session.id, connection.remoteAddress);
-    line.join(joinOf(session, false));
+    session.ticket = line.join(joinOf(session, false));
   }
 
   /** This side has begun to close the connection. */

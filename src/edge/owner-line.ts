@@ -53,9 +53,11 @@ export class OwnerLine {
     return this.#ring.spilledCount > 0;
   }
 
-  join(join: Omit<Join, 'ticket'>): void {
-    writeJoin(this.#ring, { ...join, ticket: this.#tickets.next() });
+  /** @param ticket of a session that is reported to a new owner; a session that joins takes the next @returns it */
+  join(join: Omit<Join, 'ticket'>, ticket: number = this.#tickets.next()): number {
+    writeJoin(this.#ring, { ...join, ticket });
     this.commit();
+    return ticket;
   }
 
   /** @param confirm whether the owner is to answer with `Left` @param keepMs see `Leave` */

@@ -69,8 +69,8 @@ export class SessionRecords {
         this.#closed(views, offset);
         return;
       case FromOwnerRecord.Registered: {
-        const { session, present, kept } = readRegistered(views, offset);
-        edge.mqtt.registered(session, present ? kept : undefined);
+        const { session, present, id, kept } = readRegistered(views, offset);
+        edge.mqtt.registered(session, id, present ? kept : undefined);
         return;
       }
       case FromOwnerRecord.Probe:
@@ -162,7 +162,7 @@ export class SessionRecords {
     edge.deliverer.beginResync();
     for (const session of sessions.values()) {
       if (session.closing) continue;
-      line.join(joinOf(session, session.welcomed));
+      line.join(joinOf(session, session.welcomed), session.ticket);
     }
     edge.gateways.rejoin();
     edge.mqtt.resync();

@@ -36,6 +36,8 @@ export abstract class Session implements WatchedPeer, Closable {
   pingAt = 0;
   /** See `SilentSession`. */
   activeAt = 0;
+  /** When it joined, in the order of all peers (`records/tickets.ts`); 0: not yet. */
+  ticket = 0;
   /** A subscriber that does not want its kept subscriptions back until it asks for them. */
   readonly hold: boolean = false;
   /** A device that wants to know whether anybody listens. */

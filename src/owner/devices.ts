@@ -72,24 +72,21 @@ export class Devices {
   /** An edge reports, after this owner took over, that it holds the device. */
   rejoin(join: Join): void {
     const { registry } = this.#deps;
-    const { session, actor, again } = join;
+    const { session, actor, again, ticket } = join;
     const slot = this.#sessions.get(session);
-    const unconfirmed = this.#sessions.confirm(session);
+    const unconfirmed = this.#sessions.confirm(session, ticket);
     if (slot !== undefined) {
       this.#terms.confirmed(slot, join.silenceMsMin);
       if (again || !unconfirmed) return;
       // It was let in, or half so, and nobody told it.
       registry.setGateway(slot, join.gateway);
-      this.#link(session).joined(session, slot);
-      this.#appear(slot);
-      this.#input(slot, 'connect', 'connected');
-      this.#armStale(slot);
+      this.#letIn(session, slot);
     } else if (again) {
       // The owner before this one had replaced or terminated it, and the edge never heard.
       const known = registry.deviceOf(actor.id);
       const replaced = known >= 0 && registry.devices.rows.session[known] !== NONE;
       this.#link(session).close(session, replaced ? closes.replaced : closes.terminated);
-    } else if (!this.#handovers.isWaiting(session)) this.join(join, true);
+    } else this.join(join, true);
   }
 
   /** Sessions that rows name and that the edge has not named. */
@@ -111,6 +108,8 @@ export class Devices {
     const { session, actor, connectedAt, interest, gateway, silenceMsMin, ticket } = join;
     const { registry, clock } = this.#deps;
     const link = this.#link(session);
+    // Named twice: an edge that starts anew during a takeover answers what the one before it was asked.
+    if (this.#sessions.get(session) !== undefined || this.#handovers.isWaiting(session)) return;
     const slot = registry.ensureDeviceOf(actor.id);
     if (slot < 0 || this.#sessions.hasNewer(slot, ticket)) {
       this.#terms.gaveUp(session);
@@ -135,7 +134,11 @@ export class Devices {
     registry.setGateway(slot, gateway);
     Atomics.store(rows.session, slot, session);
     Atomics.store(rows.lastSeen, slot, BigInt(Math.floor(clock.now())));
-    link.joined(session, slot);
+    this.#letIn(session, slot);
+  }
+
+  #letIn(session: number, slot: number): void {
+    this.#link(session).joined(session, slot);
     if (this.homes === undefined || this.homes.connected(slot)) this.settle(slot);
   }
 

@@ -101,8 +101,8 @@ export class EdgeLink {
   }
 
   /** The MQTT client has its id. @param kept what its session kept; undefined: there was none */
-  registered(session: number, kept: string | undefined): void {
-    writeRegistered(this.#ring, { session, present: kept !== undefined, kept: kept ?? '' });
+  registered(session: number, id: string, kept: string | undefined): void {
+    writeRegistered(this.#ring, { session, present: kept !== undefined, id, kept: kept ?? '' });
     this.#written = true;
   }
 

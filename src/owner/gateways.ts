@@ -17,9 +17,7 @@ export interface GatewayHomes {
 
 interface Connected {
   readonly session: number;
-  /** Wall-clock ms. */
-  readonly connectedAt: number;
-  /** The ticket of its join; 0 if another owner admitted it. */
+  /** Of its join. */
   readonly ticket: number;
 }
 
@@ -35,15 +33,8 @@ export class Gateways {
     this.#links = links;
   }
 
-  join({ session, actor: { id }, connectedAt, ticket }: Join): void {
-    const other = this.#byId.get(id);
-    if (other !== undefined && ticket < other.ticket) {
-      this.#link(session).close(session, closes.replaced);
-      return;
-    }
-    if (other !== undefined) this.#replace(other.session);
-    this.#enter(id, { session, connectedAt, ticket });
-    this.#link(session).joined(session, NONE);
+  join({ session, actor: { id }, ticket }: Join): void {
+    if (this.#enter(id, { session, ticket })) this.#link(session).joined(session, NONE);
   }
 
   /** Those that are connected. */
@@ -65,20 +56,10 @@ export class Gateways {
 
   /** An edge reports, after this owner took over, that it holds the gateway. */
   rejoin(join: Join): void {
-    const { session, actor, again, connectedAt } = join;
-    if (this.#ids.has(session)) return; // reported twice
-    if (!again) {
-      this.join(join);
-      return;
-    }
+    const { session, actor, again, ticket } = join;
     // Two were welcomed where the owner before had replaced the older one, and its edge never heard.
-    const other = this.#byId.get(actor.id);
-    if (other !== undefined && other.connectedAt > connectedAt) {
-      this.#link(session).close(session, closes.replaced);
-      return;
-    }
-    if (other !== undefined) this.#replace(other.session);
-    this.#enter(actor.id, { session, connectedAt, ticket: 0 });
+    if (again) this.#enter(actor.id, { session, ticket });
+    else this.join(join);
   }
 
   leave(session: number): void {
@@ -95,10 +76,20 @@ export class Gateways {
     for (const session of [...this.#ids.keys()]) if (edgeOf(session) === edge) this.leave(session);
   }
 
-  #enter(id: string, connected: Connected): void {
+  /** @returns false for a connection that is here already, or that is not the newest: that is closed */
+  #enter(id: string, connected: Connected): boolean {
+    const { session, ticket } = connected;
+    if (this.#ids.has(session)) return false;
+    const other = this.#byId.get(id);
+    if (other !== undefined && ticket < other.ticket) {
+      this.#link(session).close(session, closes.replaced);
+      return false;
+    }
+    if (other !== undefined) this.#replace(other.session);
     this.#byId.set(id, connected);
     this.#ids.set(connected.session, id);
     this.homes?.connected(id);
+    return true;
   }
 
   #replace(session: number, close: CloseEntry = closes.replaced): void {

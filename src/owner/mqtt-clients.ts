@@ -146,7 +146,7 @@ export class MqttClients {
     const isThere = kept !== undefined && kept.untilMs > this.#deps.clock.now();
     const link = this.#link(session);
     if (isThere && clean) this.#deps.drop(id);
-    link.registered(session, isThere && !clean ? kept.text : undefined);
+    link.registered(session, id, isThere && !clean ? kept.text : undefined);
     if (kept !== undefined) this.#deps.notes.give(id, link);
   }
 

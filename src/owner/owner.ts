@@ -9,7 +9,6 @@ import type { OperatorCommand, OperatorResult } from '../records/commands.ts';
 import { createEstate } from '../records/estate.ts';
 import {
   type Join,
-  KEEP_AS_SET,
   readActive,
   readDeregister,
   readJoin,
@@ -205,10 +204,9 @@ export class Owner {
     cluster?.linkGone(); // it may have said only now that it is there
     this.#goneEdge = undefined;
     const recovery = this.#recovery?.isOver === false ? this.#recovery : undefined;
-    for (const session of this.#devices.sessionsOf(edge)) {
-      if (recovery === undefined) this.#devices.leave(session, false);
-      else recovery.leave({ session, clean: false, confirm: false, keepMs: KEEP_AS_SET });
-    }
+    if (recovery === undefined)
+      for (const session of this.#devices.sessionsOf(edge)) this.#devices.leave(session, false);
+    else recovery.gone(edge);
     for (const part of [this.#subscribers, this.#gateways, this.#clients]) part.leaveAll(edge);
     recovery?.synced(edge);
     this.flush(1); // of other rings, too, what came before a join
@@ -274,7 +272,7 @@ export class Owner {
       if (offset < 0) break;
       if (edge === this.#deps.cluster?.edge) this.#takeOfCluster(edge, ring, offset);
       else if (recovery === undefined || recovery.isOver) this.#take(ring, offset);
-      else this.#takeWhileRecovering(edge, ring, offset, recovery);
+      else if (!recovery.take(edge, ring, offset)) this.#take(ring, offset);
     }
     return done;
   }
@@ -340,29 +338,6 @@ export class Owner {
         break; // of an edge that started anew meanwhile
       default:
         throw new Error(`record of kind ${kind} from an edge`);
-    }
-  }
-
-  #takeWhileRecovering(edge: number, ring: RingConsumer, offset: number, recovery: Recovery): void {
-    const { views, kind } = ring;
-    switch (kind) {
-      case ToOwnerRecord.Event:
-        recovery.hold(views, offset);
-        break;
-      case ToOwnerRecord.Join:
-        recovery.rejoin(readJoin(views, offset));
-        break;
-      case ToOwnerRecord.Synced:
-        recovery.reported(edge, views, offset);
-        break;
-      case ToOwnerRecord.Leave:
-        recovery.leave(readLeave(views, offset));
-        break;
-      case ToOwnerRecord.Request:
-      case ToOwnerRecord.More:
-        break; // the edge asks again
-      default:
-        this.#take(ring, offset);
     }
   }
 

@@ -1,6 +1,6 @@
 /**
  * How an owner takes over from one that died. It repairs the table from its rows and asks every edge for its sessions.
- * It processes no events until all edges have answered and know again who gets what. Records that the dead owner had
+ * It processes no events, and lets nobody in, until all edges have answered and know again who gets what. Records that the dead owner had
  * read but not released may or may not have taken effect: events among them are lost and counted, joins and leaves
  * follow from the edges' reports, and edges resend unanswered requests. Main has what the dead owner kept outside the
  * table. Owner thread only.
@@ -14,12 +14,15 @@ import { copyOfEvent } from '../records/event.ts';
 import {
   type Join,
   KEEP_AS_SET,
+  readActive,
   readDeregister,
+  readJoin,
   readLeave,
   readSynced,
   readWill,
   SessionKind,
   ToOwnerRecord,
+  type Will,
 } from '../records/requests.ts';
 import { edgeOf } from '../records/sessions.ts';
 import type { Devices } from './devices.ts';
@@ -45,17 +48,19 @@ export interface RecoveryDeps {
   readonly estate: Estate;
 }
 
-/** The end of a session. For a device, it takes effect after the events that came before it. */
 type Leave = ReturnType<typeof readLeave>;
 
 export class Recovery {
   readonly #deps: RecoveryDeps;
   /** Edges that have not reported everything yet. */
   readonly #waiting = new Set<number>();
-  /** Sessions that no owner had welcomed and that have joined here. */
-  readonly #joined = new Set<number>();
-  /** Events from before an edge's last join, and ends of devices' sessions, in order: at most what the rings hold. */
-  readonly #held: (RecordViews | Leave)[] = [];
+  /**
+   * By session: peers that no owner has welcomed, as far as their edges have said. They join once all edges have named
+   * whom they hold: only then is it known which of two connections with one id is the newer one.
+   */
+  readonly #newcomers = new Map<number, Join>();
+  /** What devices have said and done until then, in order: at most what the rings hold. */
+  readonly #held: (() => void)[] = [];
 
   constructor(deps: RecoveryDeps) {
     this.#deps = deps;
@@ -83,14 +88,47 @@ export class Recovery {
     return !this.#waiting.has(edge);
   }
 
+  /** Takes a record of an edge that has not reported everything yet. @returns false: it is taken as at any other time */
+  take(edge: number, { kind, views }: RingConsumer, offset: number): boolean {
+    switch (kind) {
+      case ToOwnerRecord.Event:
+        this.hold(views, offset);
+        return true;
+      case ToOwnerRecord.Join:
+        this.rejoin(readJoin(views, offset));
+        return true;
+      case ToOwnerRecord.Synced:
+        this.reported(edge, views, offset);
+        return true;
+      case ToOwnerRecord.Leave:
+        this.leave(readLeave(views, offset));
+        return true;
+      case ToOwnerRecord.Active:
+        this.#heard(readActive(views, offset).session);
+        return true;
+      case ToOwnerRecord.Will:
+        this.#will(readWill(views, offset));
+        return true;
+      case ToOwnerRecord.Request:
+      case ToOwnerRecord.More:
+        return true; // the edge asks again
+      default:
+        return false;
+    }
+  }
+
   /** An edge reports a session, maybe once more: to the owner before this one, and to this one. */
   rejoin(join: Join): void {
-    const { devices, subscribers, gateways } = this.#deps;
     if (!join.again) {
-      // It joined with what it said before its edge's report; if it is gone since, the edge has been told.
-      if (this.#joined.has(join.session)) return;
-      this.#joined.add(join.session);
+      this.#newcomers.set(join.session, join);
+      return;
     }
+    this.#newcomers.delete(join.session); // an owner has welcomed it since its edge last said so
+    this.#enter(join);
+  }
+
+  #enter(join: Join): void {
+    const { devices, subscribers, gateways } = this.#deps;
     if (join.kind === SessionKind.device) devices.rejoin(join);
     else if (join.kind === SessionKind.subscriber) subscribers.rejoin(join);
     else gateways.rejoin(join);
@@ -98,16 +136,46 @@ export class Recovery {
 
   /** Keeps an event that cannot be sent on yet. */
   hold(views: RecordViews, offset: number): void {
-    this.#held.push(copyOfEvent(views, offset));
-    this.#deps.counters.add(Counter.heldEvents);
+    const { devices, counters } = this.#deps;
+    const event = copyOfEvent(views, offset);
+    counters.add(Counter.heldEvents);
+    this.#held.push(() => {
+      counters.add(Counter.heldEvents, -1);
+      devices.event(event, 0);
+    });
   }
 
-  /** A session has ended. */
-  leave(leave: Leave): void {
-    const { subscribers, gateways } = this.#deps;
-    this.#held.push(leave);
-    subscribers.leave(leave.session, leave.keepMs);
-    gateways.leave(leave.session);
+  /** A peer was heard. What follows from that is an event, and an event waits. */
+  #heard(session: number): void {
+    const { devices, subscribers } = this.#deps;
+    this.#held.push(() => {
+      devices.heard(session);
+      subscribers.heard(session);
+    });
+  }
+
+  /** A device has a will, maybe one that is still to join. */
+  #will(will: Will): void {
+    this.#held.push(() => this.#deps.devices.will(will));
+  }
+
+  /** A session has ended. For a device, that takes effect after what it said before. */
+  leave({ session, clean, confirm, keepMs }: Leave): void {
+    const { devices, subscribers, gateways, links } = this.#deps;
+    if (this.#newcomers.get(session)?.kind !== SessionKind.device) this.#newcomers.delete(session);
+    this.#held.push(() => {
+      devices.leave(session, clean);
+      if (confirm) links[edgeOf(session)]!.left(session);
+    });
+    subscribers.leave(session, keepMs);
+    gateways.leave(session);
+  }
+
+  /** The edge's thread has died: all its connections are lost. `synced` follows. */
+  gone(edge: number): void {
+    const newcomers = [...this.#newcomers.keys()].filter((session) => edgeOf(session) === edge);
+    for (const session of new Set([...this.#deps.devices.sessionsOf(edge), ...newcomers]))
+      this.#lose(session);
   }
 
   /**
@@ -123,9 +191,8 @@ export class Recovery {
   synced(edge: number): void {
     if (!this.#waiting.delete(edge)) return;
     const { registry, devices, subscribers, links } = this.#deps;
-    for (const session of devices.unconfirmedOf(edge))
-      this.leave({ session, clean: false, confirm: false, keepMs: KEEP_AS_SET });
-    subscribers.dropUnconfirmed(edge);
+    for (const session of [...devices.unconfirmedOf(edge), ...subscribers.unconfirmedOf(edge)])
+      if (!this.#newcomers.has(session)) this.#lose(session);
     const link = links[edge]!;
     const { seq } = registry.devices.rows;
     const { interest, edges } = registry;
@@ -133,22 +200,19 @@ export class Recovery {
       if (interest[device * edges + edge]! > 0) link.seq(device, seq[device]!);
     }
     link.resynced();
-    if (this.isOver) this.#takeHeld();
+    if (this.isOver) this.#goOn();
   }
 
-  #takeHeld(): void {
-    const { devices, clients, links, counters } = this.#deps;
-    for (const held of this.#held) {
-      if (!('session' in held)) {
-        counters.add(Counter.heldEvents, -1);
-        devices.event(held, 0);
-        continue;
-      }
-      const { session, clean, confirm } = held;
-      devices.leave(session, clean);
-      if (confirm) links[edgeOf(session)]!.left(session);
-    }
-    clients.recovered();
+  #lose(session: number): void {
+    this.leave({ session, clean: false, confirm: false, keepMs: KEEP_AS_SET });
+  }
+
+  /** All edges have reported: lets newcomers in, then takes what was held. */
+  #goOn(): void {
+    for (const join of [...this.#newcomers.values()].sort((one, other) => one.ticket - other.ticket))
+      this.#enter(join);
+    for (const take of this.#held) take();
+    this.#deps.clients.recovered();
   }
 
   #takeOver(ring: RingConsumer): void {
@@ -162,9 +226,9 @@ export class Recovery {
 
   /** Edges do not repeat how a session ended, so this processes it again; a second time changes nothing. */
   #repeat({ kind, views }: RingConsumer, offset: number): void {
-    const { devices, clients } = this.#deps;
+    const { clients } = this.#deps;
     if (kind === ToOwnerRecord.Leave) this.leave({ ...readLeave(views, offset), confirm: false });
     else if (kind === ToOwnerRecord.Deregister) clients.deregister(readDeregister(views, offset));
-    else if (kind === ToOwnerRecord.Will) devices.will(readWill(views, offset));
+    else if (kind === ToOwnerRecord.Will) this.#will(readWill(views, offset));
   }
 }

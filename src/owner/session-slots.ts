@@ -6,7 +6,7 @@ import { edgeOf } from '../records/sessions.ts';
 
 export class SessionSlots {
   readonly #slots = new Map<number, number>();
-  /** By slot: the ticket of its session, 0 if another owner admitted it. */
+  /** By slot: the ticket of its session, 0 if another owner admitted it and its edge has not confirmed it. */
   readonly #tickets: Float64Array;
   /** Sessions of rows that were taken over, until their edge confirms them. */
   readonly #unconfirmed = new Set<number>();
@@ -45,8 +45,10 @@ export class SessionSlots {
     this.#unconfirmed.add(session);
   }
 
-  /** Its edge still holds it. @returns whether the confirmation was awaited */
-  confirm(session: number): boolean {
+  /** Its edge still holds it. @param ticket of its join @returns whether the confirmation was awaited */
+  confirm(session: number, ticket: number): boolean {
+    const slot = this.#slots.get(session);
+    if (slot !== undefined) this.#tickets[slot] = ticket;
     return this.#unconfirmed.delete(session);
   }
 

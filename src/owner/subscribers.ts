@@ -66,9 +66,9 @@ export class Subscribers {
 
   /** An edge reports, after this owner took over, that it holds the subscriber. */
   rejoin(join: Join): void {
-    const { session, actor, again } = join;
+    const { session, actor, again, ticket } = join;
     const slot = this.#sessions.get(session);
-    const unconfirmed = this.#sessions.confirm(session);
+    const unconfirmed = this.#sessions.confirm(session, ticket);
     if (again) {
       if (slot === undefined) this.#closeStranger(session, actor);
       else if (unconfirmed) this.#confirm(slot, join);
@@ -81,9 +81,9 @@ export class Subscribers {
     }
   }
 
-  /** The edge has named all its subscribers: all others are no longer connected to it. */
-  dropUnconfirmed(edge: number): void {
-    for (const session of this.#sessions.unconfirmedOf(edge)) this.leave(session);
+  /** Sessions that rows name and that the edge has not named. */
+  unconfirmedOf(edge: number): number[] {
+    return this.#sessions.unconfirmedOf(edge);
   }
 
   /** The edge is gone, and every connection with it. */
@@ -94,6 +94,7 @@ export class Subscribers {
 
   /** A subscriber connected; an older connection with the same id is replaced. */
   join(join: Join): void {
+    if (this.#sessions.get(join.session) !== undefined) return; // named twice, as in `Devices.join`
     if (this.homes === undefined || this.homes.admits(join)) this.enter(join);
   }
 

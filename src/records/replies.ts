@@ -68,8 +68,11 @@ const interest = recordLayout(15, { session: 'u32' });
 /** Ping the peer: whether it answers decides where its home is. */
 const probe = recordLayout(25, { session: 'u32' });
 
-/** An MQTT client has its id now. `present`: there was a session, which kept this. */
-const registered = recordLayout(20, { session: 'u32', present: 'flag', kept: 'text' });
+/**
+ * An MQTT client has its id now. `present`: there was a session, which kept this. `id`: the edge says it back if the client
+ * has gone, maybe to another owner.
+ */
+const registered = recordLayout(20, { session: 'u32', present: 'flag', id: 'text', kept: 'text' });
 /** A leave that asked for confirmation has been processed: nothing more comes for the session. */
 const left = recordLayout(16, { session: 'u32' });
 

@@ -267,6 +267,21 @@ describe('another owner', () => {
     ]);
   });
 
+  it('is told when each came, as the one before was: on a device behind a gateway, too', () => {
+    const thread = new FakeThread();
+    const gateway = openGateway(thread);
+    welcome(thread, gateway);
+    thread.edge.gateways.speak(gateway.session, 'dev', 0);
+    const device = openDevice(thread);
+    const ticketsOf = () =>
+      new Map(thread.owner.taken('join').map(({ session, ticket }) => [session as number, ticket as number]));
+    const joined = ticketsOf();
+    expect([...joined.values()]).toEqual([1, 2, 3]);
+    welcome(thread, device);
+    say(thread, (link) => link.resync());
+    expect(ticketsOf()).toEqual(joined);
+  });
+
   it('says who gets what; what it does not name by the end is over', () => {
     const thread = new FakeThread();
     const socket = thread.subscriber([0, 1]);
@@ -358,8 +373,8 @@ describe('an MQTT client that has gone when it gets its id', () => {
     ['leaves nothing where nothing was kept', undefined, '', 0],
   ])('%s', (_what, given, kept, keepMs) => {
     const thread = new FakeThread();
-    say(thread, (link) => link.registered(77, given));
-    expect(thread.owner.take()).toEqual([{ record: 'deregister', session: 77, id: '', kept, keepMs }]);
+    say(thread, (link) => link.registered(77, 'c', given));
+    expect(thread.owner.take()).toEqual([{ record: 'deregister', session: 77, id: 'c', kept, keepMs }]);
   });
 });
 

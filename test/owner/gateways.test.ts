@@ -31,7 +31,7 @@ function owner() {
   return { gateways: new Gateways(links), told };
 }
 
-const join = (session: number, id: string, { again = false, connectedAt = session } = {}) => ({
+const join = (session: number, id: string, { again = false, ticket = 0 } = {}) => ({
   session,
   kind: SessionKind.gateway,
   actor: { role: 'gateway', id, devices: undefined, vip: false } as const,
@@ -39,8 +39,8 @@ const join = (session: number, id: string, { again = false, connectedAt = sessio
   hold: false,
   interest: false,
   gateway: '',
-  connectedAt,
-  ticket: 0,
+  connectedAt: 1,
+  ticket,
 });
 
 describe('gateways of one id', () => {
@@ -119,15 +119,15 @@ describe('gateways of one id', () => {
 
   it('are told again to a new owner, which closes the older of two', () => {
     const { gateways, told } = owner();
-    gateways.rejoin(join(64, 'gw', { again: true, connectedAt: 2 }));
+    gateways.rejoin(join(64, 'gw', { again: true, ticket: 2 }));
     expect(told()).toEqual([]);
-    gateways.rejoin(join(65, 'gw', { again: true, connectedAt: 1 }));
+    gateways.rejoin(join(65, 'gw', { again: true, ticket: 1 }));
     expect(told()).toEqual(['1: 65 closed 4004']);
-    gateways.rejoin(join(129, 'gw', { again: true, connectedAt: 3 }));
+    gateways.rejoin(join(129, 'gw', { again: true, ticket: 3 }));
     expect(told()).toEqual(['0: 64 closed 4004']);
-    gateways.rejoin(join(192, 'gw', { again: true, connectedAt: 3 }));
+    gateways.rejoin(join(192, 'gw', { again: true, ticket: 3 }));
     expect(told(), 'of the same age: told first').toEqual(['1: 129 closed 4004']);
-    gateways.rejoin(join(193, 'gw'));
+    gateways.rejoin(join(193, 'gw', { ticket: 4 }));
     expect(told()).toEqual(['0: 192 closed 4004', '1: 193 joined']);
   });
 });

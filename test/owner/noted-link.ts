@@ -105,7 +105,7 @@ export class NotedLink implements Methods {
     this.#note('close', session, String(code));
   }
 
-  registered(session: number, kept: string | undefined): void {
+  registered(session: number, _id: string, kept: string | undefined): void {
     this.#note('registered', session, String(kept));
   }
 

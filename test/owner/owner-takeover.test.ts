@@ -8,11 +8,15 @@ import {
   writeMore,
   writeRegister,
   writeSynced,
+  writeWill,
 } from '../../src/records/requests.ts';
 import { nameOfSession as name } from './noted-link.ts';
 import { OwnerRings } from './owner-rings.ts';
 
 const GRACE_MS = 15_000;
+const STALE_MS = 60_000;
+/** More than a timer may be late. */
+const SLACK_MS = 200;
 
 /** The second edge has a subscriber that follows the device of the first one; both are named to the new owner. */
 function takeOver({ hasCluster = false } = {}) {
@@ -111,7 +115,72 @@ describe('an owner that takes over', () => {
   });
 });
 
+describe('an owner that has not heard of all edges', () => {
+  it('tells nobody that a device was heard: not all edges know who may get that', () => {
+    const { hub, device, subscriber, sync } = takeOver();
+    hub.pass(STALE_MS); // nothing fires yet
+    for (const edge of [0, 1]) sync(edge);
+    hub.poll();
+    hub.pass(SLACK_MS);
+    writeActive(hub.rings[1]!, { session: subscriber });
+    hub.poll();
+    expect(hub.state('dev-1')).toBe('stale');
+    const next = new OwnerRings({ after: hub });
+    next.join('device', 'dev-1', 0, { session: device, again: true });
+    next.join('subscriber', 's', 1, { session: subscriber, again: true });
+    writeActive(next.rings[0]!, { session: device });
+    writeSynced(next.rings[0]!, { term: 0 });
+    next.poll();
+    expect(next.told().filter((line) => line.startsWith('event'))).toEqual([]);
+    writeSynced(next.rings[1]!, { term: 0 });
+    next.poll();
+    expect(next.told().filter((line) => line.includes('heard'))).toHaveLength(1);
+    expect(next.state('dev-1')).toBe('online');
+  });
+
+  it('lets newcomers in when it has, with what they said meanwhile', () => {
+    const { hub, sync } = takeOver();
+    const [device, gateway] = [hub.join('device', 'new', 0), hub.join('gateway', 'g', 0)];
+    const will = { session: device, type: 1, payloadIsJson: false, delayMs: 0, status: '' };
+    writeWill(hub.rings[0]!, { ...will, payload: Buffer.from('last') });
+    hub.say(device, 'first');
+    sync(0);
+    hub.poll();
+    expect(hub.told().filter((line) => line.startsWith('joined'))).toEqual([]);
+    sync(1);
+    hub.poll();
+    expect(hub.told().filter((line) => line.startsWith('joined'))).toEqual(
+      [device, gateway].map((session) => expect.stringContaining(`joined ${name(session)}`)),
+    );
+    expect(hub.estate.wills.has('new')).toBe(true);
+    expect(hub.owner.registry.devices.rows.seq[hub.owner.registry.deviceOf('new')]).toBe(0);
+  });
+});
+
 describe('an edge that is gone while another owner takes over', () => {
+  it('takes its newcomers with it: devices were there, and are lost', () => {
+    const { hub, sync } = takeOver();
+    const [device] = [hub.join('device', 'new', 0), hub.join('gateway', 'g', 0)];
+    const subscriber = hub.join('subscriber', 't', 0);
+    hub.rings[0]!.commit();
+    hub.owner.edgeGone(0);
+    sync(1);
+    hub.poll();
+    const told = hub.told();
+    expect(told.filter((line) => line.startsWith('joined'))).toEqual([
+      expect.stringContaining(`joined ${name(device)}`),
+    ]);
+    expect(told.join()).not.toContain(name(subscriber));
+    const { registry } = hub.owner;
+    expect([hub.state('new'), registry.devices.rows.session[registry.deviceOf('new')]]).toEqual([
+      'online',
+      NONE,
+    ]);
+    expect(registry.subscriberOf('t')).toBe(-1);
+    hub.pass(GRACE_MS);
+    expect(hub.state('new')).toBe('offline');
+  });
+
   it('has said what it said: then its devices leave, as those whose connection broke, when all others have answered', () => {
     const { hub, device, sync } = takeOver();
     hub.say(device, 'last words');

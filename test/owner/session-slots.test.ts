@@ -48,8 +48,9 @@ it('waits for the edge to confirm those that were taken over, and for no others'
   slots.adopt(session(3, 0), 3);
   slots.adopt(session(4, 0), 4);
   slots.adopt(session(1, 1), 5);
-  expect(slots.confirm(session(1, 0))).toBe(false);
-  expect([slots.confirm(session(2, 0)), slots.confirm(session(2, 0))]).toEqual([true, false]);
+  expect(slots.confirm(session(1, 0), 1)).toBe(false);
+  expect([slots.confirm(session(2, 0), 5), slots.confirm(session(2, 0), 5)]).toEqual([true, false]);
+  expect([slots.hasNewer(2, 4), slots.hasNewer(2, 5), slots.hasNewer(4, 4)]).toEqual([true, false, false]);
   slots.delete(session(3, 0));
   expect(slots.unconfirmedOf(0)).toEqual([session(4, 0)]);
   expect(slots.get(session(2, 0))).toBe(2);

@@ -36,7 +36,7 @@ describe('a subscriber that its edge still holds', () => {
       `attach ${session} dev-2 0`,
       `attach ${session} dev-1 0`,
     ]);
-    parts.subscribers.dropUnconfirmed(0);
+    expect(parts.subscribers.unconfirmedOf(0)).toEqual([]);
     expect(parts.status('dev-1', 's')).toBe('active');
   });
 
@@ -159,9 +159,9 @@ describe('a subscriber that was not welcomed yet', () => {
 describe('a subscriber that its edge does not name', () => {
   it('is not connected any more', () => {
     const { parts, join } = takenOver({ edge: 1 });
-    parts.subscribers.dropUnconfirmed(0);
+    expect(parts.subscribers.unconfirmedOf(0)).toEqual([]);
     expect(parts.status('dev-1', 's')).toBe('active');
-    parts.subscribers.dropUnconfirmed(1);
+    for (const session of parts.subscribers.unconfirmedOf(1)) parts.subscribers.leave(session);
     expect(parts.status('dev-1', 's')).toBe('disconnected');
     parts.subscribers.heard(join.session);
     expect(parts.told()).toEqual([]);

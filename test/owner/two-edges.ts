@@ -60,6 +60,8 @@ export class TwoEdges {
   /** By edge, of the owner that asked last. */
   #terms: number[] = [0, 0];
   readonly #tickets = new Tickets(createTickets());
+  /** By session, as its edge keeps it. */
+  readonly #ticketOf = new Map<number, number>();
   owner = this.#newOwner(false);
 
   /** The owner has died, and another takes its place. */
@@ -77,8 +79,15 @@ export class TwoEdges {
 
   /** Writes a join, and lets nobody read it. @returns the session */
   connect(edge: number, id: string, role: 'device' | 'gateway' | 'subscriber' = 'device'): number {
-    const session = this.#next[edge]!();
+    const session = this.opens(edge);
     this.rejoin(edge, session, id, false, role);
+    return session;
+  }
+
+  /** A connection opens, and its join is still to be written. @returns its session */
+  opens(edge: number): number {
+    const session = this.#next[edge]!();
+    this.#ticketOf.set(session, this.#tickets.next());
     return session;
   }
 
@@ -97,7 +106,7 @@ export class TwoEdges {
       hold: false,
       interest: false,
       gateway: '',
-      ticket: this.#tickets.next(),
+      ticket: this.#ticketOf.get(session)!,
     };
     writeJoin(this.#toOwner[edge]!, { session, kind: SessionKind[role], actor, ...rest });
   }

@@ -43,7 +43,7 @@ const told: { readonly [Name in ReplyName]: ValuesOf<Name> } = {
   FilterPage: { session, page: 7, more: true, waits: true, filter: 'dev-*', entries: bytes },
   Interest: { session },
   Probe: { session },
-  Registered: { session, present: true, kept: 'what is kept: ü' },
+  Registered: { session, present: true, id: 'ü', kept: 'what is kept: ü' },
   Left: { session },
 };
 

@@ -135,7 +135,7 @@ export class MqttPeers {
   // The owner
 
   /** @param kept what the client's session kept; undefined: there was none */
-  registered(number: number, kept: string | undefined): void {
+  registered(number: number, id: string, kept: string | undefined): void {
     const peer = this.#byNumber.get(number);
     if (peer !== undefined) {
       peer.registered(kept);
@@ -143,7 +143,7 @@ export class MqttPeers {
     }
     // It has gone meanwhile: what it got goes back.
     const session = kept === undefined ? undefined : unsettled(decodeKeptSession(kept));
-    this.deregister(number, '', session === undefined ? 0 : this.context.settings.keptMsMax, session);
+    this.deregister(number, id, session === undefined ? 0 : this.context.settings.keptMsMax, session);
   }
 
   /** A client that has its id leaves. @param kept what its session keeps for `keepMs` */

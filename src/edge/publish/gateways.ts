@@ -132,7 +132,7 @@ export class GatewayDevices {
     this.#sessions.set(device.number, device);
     this.#deps.counters.add(Counter.gatewayDevices);
     this.#asks(device);
-    line.join(joinOf(device, false));
+    device.ticket = line.join(joinOf(device, false));
     return device;
   }
 
@@ -192,7 +192,7 @@ export class GatewayDevices {
     for (const device of this.#sessions.values()) {
       device.unanswered = 0;
       if (device.hasLeft) this.#sessions.delete(device.number);
-      else if (!device.gateway.closing) this.#deps.line.join(joinOf(device, device.welcomed));
+      else if (!device.gateway.closing) this.#deps.line.join(joinOf(device, device.welcomed), device.ticket);
     }
   }
 

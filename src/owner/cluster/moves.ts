@@ -99,6 +99,7 @@ export class SubscriberMoves implements SubscriberHomes {
     const { id } = actor;
     if (generated === true) return true;
     const older = this.#arrivals.get(id);
+    if (older?.join.session === session) return false; // named twice, as in `Devices.join`
     if (older !== undefined && join.ticket < older.join.ticket) {
       links[edgeOf(session)]!.close(session, closes.replaced); // rings are not read in the order of connections
       return false;

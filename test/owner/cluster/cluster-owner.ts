@@ -4,6 +4,7 @@
  * shared memory; the clock stands still unless the test moves it. No assertions.
  */
 
+import { vi } from 'vitest';
 import { splitNames } from '../../../src/access/pattern.ts';
 import { PatternSet } from '../../../src/access/pattern-set.ts';
 import { HomeKind, Level } from '../../../src/cluster/records.ts';
@@ -39,6 +40,7 @@ import {
 import { createSessionNumbers, edgeOf, sessionNumbers } from '../../../src/records/sessions.ts';
 import { ALL_TYPES, EventType, epochName, Priority } from '../../../src/wire/events.ts';
 import { FakeClock } from '../../support/fake-clock.ts';
+import { dieAtWrite } from '../die-at-write.ts';
 import type { Told } from './hand-overs.ts';
 import { type LinkValues, lineToEdge, lineToLink, readToLink } from './lines.ts';
 import { type ClusterOptions, settings } from './options.ts';
@@ -334,6 +336,22 @@ export class ClusterOwner {
     writeJoin(this.#toOwner[edge]!, { ...join, again: false });
     this.poll();
     return session;
+  }
+
+  /** The edge names a session once more that nobody has welcomed. */
+  nameAgain(session: number): void {
+    writeJoin(this.#toOwner[edgeOf(session)]!, { ...this.#joins.get(session)!, again: false });
+    this.poll();
+  }
+
+  /** The device connects, and the owner dies at its n-th write before the edge hears of it. @returns whether it did */
+  dieOverJoin(id: string, write: number): { readonly session: number; readonly died: boolean } {
+    const commit = vi.spyOn(EdgeLink.prototype, 'commit').mockReturnValue(undefined);
+    const died = dieAtWrite(write, () => this.connectDevice(id));
+    commit.mockRestore();
+    const session = [...this.#joins.keys()].at(-1)!;
+    this.#joins.set(session, { ...this.#joins.get(session)!, again: false });
+    return { session, died };
   }
 
   /** @param keepMs what a subscriber's session is kept for, if not as long as the settings say */

@@ -50,6 +50,16 @@ describe('A subscriber that connects', () => {
     expect(hub.got()).toEqual(['answer ann 3']);
   });
 
+  it('is let in once, though its edge names it twice while it waits', () => {
+    const { hub, ann } = waiting();
+    hub.nameAgain(ann);
+    expect(hub.told()).toEqual(['connected subscriber ann']);
+    hub.adopt('subscriber', 'ann');
+    hub.release('subscriber', 'ann');
+    hub.nameAgain(ann);
+    expect(hub.got()).toEqual(['joined ann']);
+  });
+
   it('is not let in when its edge has died meanwhile, and another connection is', () => {
     const { hub } = waiting();
     hub.hush();
