@@ -147,6 +147,7 @@ export class ClusterLink {
 
   #subscribe(): void {
     const take = (handle: (message: Uint8Array) => void) => (error: Error | null, message: Msg) => {
+      if (this.#isClosing) return; // the host may be the next link's by now
       if (error !== null) this.#options.log('error', 'a subscription failed', { error: error.message });
       else handle(message.data);
     };
@@ -161,6 +162,7 @@ export class ClusterLink {
 
   async #watchStatus(): Promise<void> {
     for await (const status of this.#nats.status()) {
+      if (this.#isClosing) return;
       if (status.type === 'disconnect') this.#disconnected();
       else if (status.type === 'reconnect') this.#reconnected();
       else if (status.type === 'error') this.#options.log('warn', 'NATS', { error: status.error.message });
@@ -168,7 +170,7 @@ export class ClusterLink {
   }
 
   #disconnected(): void {
-    if (!this.#isConnected || this.#isClosing) return;
+    if (!this.#isConnected) return;
     this.#isConnected = false;
     this.#options.log('warn', 'NATS is away');
     this.#options.connectedChanged(false);
@@ -205,6 +207,7 @@ export class ClusterLink {
     const { clock } = this.#options;
     this.#ticker.busy();
     const flush = (): void => {
+      if (this.#isClosing) return;
       this.#flushedAtMs = clock.now();
       this.node.flush();
     };
