@@ -135,17 +135,19 @@ export class ClusterLink {
     return this.#isConnected;
   }
 
-  /** Says goodbye and disconnects. */
+  /** Says goodbye and disconnects, whether NATS hears it or goes away meanwhile. */
   async close(): Promise<void> {
     this.#isClosing = true;
     this.#ticker.stop();
     this.node.stop();
     this.operators.close();
-    await (this.#isConnected ? this.#nats.drain() : this.#nats.close());
+    if (this.#isConnected) await this.#nats.drain().catch(() => {}); // it goes away: nobody hears the goodbye
+    await this.#nats.close(); // a drain that fails would go on looking for NATS
   }
 
   #subscribe(): void {
     const take = (handle: (message: Uint8Array) => void) => (error: Error | null, message: Msg) => {
+      if (this.#isClosing) return; // the host may be the next link's by now
       if (error !== null) this.#options.log('error', 'a subscription failed', { error: error.message });
       else handle(message.data);
     };
@@ -160,6 +162,7 @@ export class ClusterLink {
 
   async #watchStatus(): Promise<void> {
     for await (const status of this.#nats.status()) {
+      if (this.#isClosing) return;
       if (status.type === 'disconnect') this.#disconnected();
       else if (status.type === 'reconnect') this.#reconnected();
       else if (status.type === 'error') this.#options.log('warn', 'NATS', { error: status.error.message });
@@ -167,7 +170,7 @@ export class ClusterLink {
   }
 
   #disconnected(): void {
-    if (!this.#isConnected || this.#isClosing) return;
+    if (!this.#isConnected) return;
     this.#isConnected = false;
     this.#options.log('warn', 'NATS is away');
     this.#options.connectedChanged(false);
@@ -204,6 +207,7 @@ export class ClusterLink {
     const { clock } = this.#options;
     this.#ticker.busy();
     const flush = (): void => {
+      if (this.#isClosing) return;
       this.#flushedAtMs = clock.now();
       this.node.flush();
     };

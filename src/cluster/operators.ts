@@ -45,7 +45,7 @@ export interface OperatorsDeps {
 
 export type ChangeResult =
   | { readonly ok: true; readonly revision: number; readonly pendingNodes: readonly string[] }
-  /** NATS is away, or the bucket did not answer: 503. */
+  /** NATS is away, nothing is obeyed yet, or the bucket did not answer or is another one now: 503. */
   | { readonly ok: false; readonly message: string };
 
 const RETRY_MS = 300;
@@ -121,18 +121,25 @@ export class Operators {
 
   /**
    * Writes changes, and waits until every node obeys them. @param changes if empty, all nodes confirm what this node
-   * obeys @returns `ok` false if NATS is away: the change may or may not have been written
+   * obeys @returns `ok` false if NATS is away, or the bucket did not take all of it: the change may or may not have
+   * been written; or if this node has not obeyed any bucket yet
    */
   async change(changes: readonly OperatorChange[]): Promise<ChangeResult> {
-    if (!this.#deps.isConnected() || !this.hasObeyed)
+    if (!this.#deps.isConnected())
       return { ok: false, message: 'the cluster is disconnected: nothing can be changed' };
+    if (!this.hasObeyed)
+      return { ok: false, message: 'this node has not read what operators have set yet: ask again' };
     try {
       // It may be another bucket than before: what is written before it is filled could be overwritten.
       if (this.#reading !== undefined) await within(BUCKET_MS, 'it is being read', this.#reading);
-      const revision = changes.length === 0 ? this.#obeyedRevision : await this.#write(this.#kv!, changes);
+      const [marker, before] = [this.#marker, this.#obeyedRevision];
+      const revision = changes.length === 0 ? before : await this.#write(this.#kv!, changes);
+      // A new bucket counts its revisions anew: one that is not obeyed would pass for one that is.
+      if (this.#marker !== marker || (changes.length > 0 && revision <= before))
+        throw new Error('another bucket has taken its place');
       const [own, others] = await Promise.all([
         this.#obeysItself(revision),
-        this.#deps.confirm(revision, this.#marker),
+        this.#deps.confirm(revision, marker),
       ]);
       return { ok: true, revision, pendingNodes: own ? others : [this.#deps.node, ...others] };
     } catch (error) {
@@ -157,6 +164,7 @@ export class Operators {
     return isObeyed.finally(() => clearTimeout(late));
   }
 
+  /** Tells the host nothing more. */
   close(): void {
     this.#isClosed = true;
     this.#stopWatching();
@@ -240,6 +248,10 @@ export class Operators {
     this.#stopWatching();
     const { last_seq: lastRevision } = (await kv.status()).streamInfo.state;
     const watch = await kv.watch({ key: '>' });
+    if (this.#isClosed) {
+      watch.stop();
+      throw new Error('closed meanwhile');
+    }
     let isStopped = false;
     this.#stopWatching = () => {
       isStopped = true;
@@ -309,6 +321,7 @@ export class Operators {
       else this.#known.set(entryKey(change), change);
     }
     this.#applying = this.#applying.then(async () => {
+      if (this.#isClosed) return; // the host may be the next link's by now
       await new Promise<void>((resolve) => {
         this.#awaited.push({ revision, resolve });
         this.#deps.apply(changes, revision);

@@ -97,7 +97,7 @@ export class ClusterThread {
       crashes: deps.crashes,
       task: (port) => this.#task(port),
       isReady: ({ kind }) => kind === 'ready',
-      received: (message) => this.#received(message),
+      received: (message, { port }) => this.#received(message, port),
       ended: () => this.#ended(),
       restarting: async (failure) => {
         deps.restarting(failure);
@@ -196,7 +196,8 @@ export class ClusterThread {
     return { data, transfer: [bell] };
   }
 
-  #received(message: FromLinkCommand): void {
+  /** @param port to the run of the thread that says it */
+  #received(message: FromLinkCommand, port: MessagePort): void {
     switch (message.kind) {
       case 'ready':
         break;
@@ -223,7 +224,7 @@ export class ClusterThread {
         this.#deps.rulesChanged(message.rules);
         break;
       case 'call':
-        void this.#call(message.request, message.name, message.body);
+        void this.#call(port, message.request, message.name, message.body);
         break;
       default:
         throw new Error(`unknown message ${JSON.stringify(message satisfies never)}`);
@@ -238,8 +239,10 @@ export class ClusterThread {
     this.#joined.resolve();
   }
 
-  async #call(request: number, name: string, body: Uint8Array): Promise<void> {
-    this.#post({ kind: 'answer', request, answer: await this.#answerTo(name, body) });
+  /** Answers the run that asked, which may have ended: another one has numbers of its own. */
+  async #call(port: MessagePort, request: number, name: string, body: Uint8Array): Promise<void> {
+    const answer = await this.#answerTo(name, body);
+    port.postMessage({ kind: 'answer', request, answer } satisfies ToLinkCommand);
   }
 
   async #answerTo(name: string, body: Uint8Array): Promise<CallAnswer> {

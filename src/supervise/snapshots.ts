@@ -89,6 +89,7 @@ interface SnapshotsDeps {
 export class Snapshots {
   readonly #deps: SnapshotsDeps;
   #started = false;
+  #isEnding = false;
   #timer: NodeJS.Timeout | undefined;
   #writing: Promise<boolean> | undefined;
   #failures = 0;
@@ -122,11 +123,11 @@ export class Snapshots {
     }
   }
 
-  /** Between the beginnings of two snapshots from now on, ms; 0: none until the end. */
+  /** Between the beginnings of two snapshots from now on, ms; 0: none until the end. After the end there are none. */
   setIntervalMs(intervalMs: number): void {
     clearInterval(this.#timer);
     this.#intervalMs = intervalMs;
-    if (intervalMs > 0) this.#timer = setInterval(() => void this.#begin(), intervalMs);
+    if (intervalMs > 0 && !this.#isEnding) this.#timer = setInterval(() => void this.#begin(), intervalMs);
   }
 
   /** The last one could not be written: what changed since the one before is lost. */
@@ -136,6 +137,7 @@ export class Snapshots {
 
   /** Writes the last one; the table must not change any more. Never rejects. */
   async finish(): Promise<void> {
+    this.#isEnding = true; // a reload may still come
     clearInterval(this.#timer);
     if (!this.#started) return;
     this.#isLastLost = true; // should it hang, too

@@ -19,7 +19,7 @@ it('a node that gets an entry while it applies the bucket takes changes afterwar
   const marker = bucketEntry('marker', 1, { id: 'm-1' });
   kv.get.mockResolvedValue(marker);
   kv.status.mockResolvedValue({ streamInfo: { state: { last_seq: 1 } } });
-  kv.put.mockResolvedValue(2);
+  kv.put.mockResolvedValue(3);
   const { watch, bring } = fakeWatch([marker]);
   kv.watch.mockResolvedValue(watch);
   const applying: number[] = [];
@@ -52,6 +52,10 @@ it('a node that gets an entry while it applies the bucket takes changes afterwar
     [2, 'm-1'],
   ]);
   const vip = { kind: 'vip', subscriber: 's-1', vip: true } as const;
-  expect(await operators.change([vip])).toEqual({ ok: true, revision: 2, pendingNodes: [] });
+  const change = operators.change([vip]);
+  bring(bucketEntry('vip.cy0x', 3, {}));
+  await vi.waitFor(() => expect(applying).toEqual([1, 2, 3]));
+  operators.applied(3);
+  expect(await change).toEqual({ ok: true, revision: 3, pendingNodes: [] });
   operators.close();
 });

@@ -1,6 +1,7 @@
 /** The cluster link as main sees it, with a thread that says what the test wants. */
 import { beforeEach, describe, expect, it, vi } from 'vitest';
 import type { FromLinkCommand, LinkFigures, ToLinkCommand } from '../../src/cluster/commands.ts';
+import type { CallAnswer } from '../../src/cluster/host.ts';
 import { Bells } from '../../src/supervise/bells.ts';
 import { ClusterRefused, ClusterThread, type ClusterThreadDeps } from '../../src/supervise/cluster-thread.ts';
 import type { ThreadDeps } from '../../src/supervise/thread.ts';
@@ -13,14 +14,13 @@ const told: ToLinkCommand[] = [];
 vi.mock('../../src/supervise/thread.ts', () => ({
   Thread: class {
     readonly restarts = 0;
-    readonly life = { port: { postMessage: (command: ToLinkCommand) => told.push(command) } };
 
     constructor(deps: ThreadDeps<FromLinkCommand>) {
       thread = deps;
-      Object.defineProperty(this, 'life', {
-        get: () =>
-          isRunning ? { port: { postMessage: (command: ToLinkCommand) => told.push(command) } } : undefined,
-      });
+    }
+
+    get life() {
+      return isRunning ? life : undefined;
     }
 
     start(): Promise<void> {
@@ -30,7 +30,13 @@ vi.mock('../../src/supervise/thread.ts', () => ({
   },
 }));
 
-const says = (message: FromLinkCommand): void => thread.received(message, {} as never);
+/** A run of the thread, and what it was told. */
+const lifeTold = (commands: ToLinkCommand[]) => ({
+  port: { postMessage: (command: ToLinkCommand) => commands.push(command) },
+});
+let life = lifeTold(told);
+
+const says = (message: FromLinkCommand): void => thread.received(message, life as never);
 
 function start(more: Partial<ClusterThreadDeps> = {}): Promise<ClusterThread> {
   const deps = { task: { edge: 1, node: 'a' }, log: () => {}, ...more };
@@ -39,6 +45,7 @@ function start(more: Partial<ClusterThreadDeps> = {}): Promise<ClusterThread> {
 
 beforeEach(() => {
   told.length = 0;
+  life = lifeTold(told);
 });
 
 describe('A hub that waits for its cluster', () => {
@@ -161,4 +168,22 @@ it.each([
   expect(log.mock.calls).toEqual([
     ['error', 'a request from another node failed', { name: 'http', err: expect.any(ReferenceError) }],
   ]);
+});
+
+it('A route that is done when another run of the link has begun is not answered to that run', async () => {
+  let done = (_: CallAnswer): void => {};
+  const call = () =>
+    new Promise<CallAnswer>((resolve) => {
+      done = resolve;
+    });
+  await start({ call });
+  says({ kind: 'call', request: 1, name: 'http', body: new Uint8Array(0) });
+  thread.ended(life as never, new Error('a bug'));
+  const next: ToLinkCommand[] = [];
+  life = lifeTold(next);
+  const answer = { status: 200, body: Buffer.from('of the first') };
+  done(answer);
+  await vi.waitFor(() => expect([...told, ...next]).toHaveLength(1));
+  expect(next).toEqual([]); // its own request 1 is another one
+  expect(told).toEqual([{ kind: 'answer', request: 1, answer }]);
 });
