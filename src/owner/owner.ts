@@ -254,7 +254,10 @@ export class Owner {
     this.#notes.flush();
     // Between the two: what is given back is never looked at again; what is not, is lost when this owner dies now.
     // Stryker disable next-line ConditionalExpression,EqualityOperator: to give back nothing costs the edges a cache line
-    if (done > 0) for (const ring of this.#deps.rings) ring.release();
+    if (done > 0) {
+      for (const ring of this.#deps.rings) ring.release();
+      this.#recovery?.released();
+    }
     for (const link of this.#deps.links) link.ring();
   }
 

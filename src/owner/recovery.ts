@@ -1,9 +1,9 @@
 /**
  * How an owner takes over from one that died. It repairs the table from its rows and asks every edge for its sessions.
- * It processes no events, and lets nobody in, until all edges have answered and know again who gets what. Records that the dead owner had
- * read but not released may or may not have taken effect: events among them are lost and counted, joins and leaves
- * follow from the edges' reports, and edges resend unanswered requests. Main has what the dead owner kept outside the
- * table. Owner thread only.
+ * It processes no events, and lets nobody in, until all edges have answered and know again who gets what. Records that
+ * the dead owner had read but not released may or may not have taken effect: events among them are lost and counted,
+ * joins and leaves follow from the edges' reports, and edges resend unanswered requests. Main has what the dead owner
+ * kept outside the table. Owner thread only.
  */
 import type { HistoryLog } from '../history/log.ts';
 import { Counter, type Counters } from '../memory/counters.ts';
@@ -61,6 +61,8 @@ export class Recovery {
   readonly #newcomers = new Map<number, Join>();
   /** What devices have said and done until then, in order: at most what the rings hold. */
   readonly #held: (() => void)[] = [];
+  /** Events among them. */
+  #heldEvents = 0;
 
   constructor(deps: RecoveryDeps) {
     this.#deps = deps;
@@ -138,11 +140,18 @@ export class Recovery {
   hold(views: RecordViews, offset: number): void {
     const { devices, counters } = this.#deps;
     const event = copyOfEvent(views, offset);
-    counters.add(Counter.heldEvents);
+    this.#heldEvents += 1;
     this.#held.push(() => {
-      counters.add(Counter.heldEvents, -1);
       devices.event(event, 0);
+      this.#heldEvents -= 1;
+      // What the rings still have is not in this count, and comes last.
+      if (counters.cells[Counter.heldEvents]! > 0) counters.add(Counter.heldEvents, -1);
     });
+  }
+
+  /** The rings have been given back what was read: only this owner still has the events that it holds. */
+  released(): void {
+    this.#deps.counters.cells[Counter.heldEvents] = this.#heldEvents;
   }
 
   /** A peer was heard. What follows from that is an event, and an event waits. */

@@ -1,5 +1,6 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { Counter } from '../../src/memory/counters.ts';
+import { EdgeLink } from '../../src/owner/edge-link.ts';
 import { OwnerHarness } from './owner-harness.ts';
 import { TwoEdges } from './two-edges.ts';
 
@@ -236,4 +237,42 @@ it('counts the events that its predecessor held, until all edges had named their
   expect(hub.told(0)).toContainEqual(expect.objectContaining({ kind: 'ack', session }));
   hub.replaceOwner();
   expect(hub.counters.cells[Counter.droppedOwnerRestart]).toBe(3);
+});
+
+it('counts each event once that its predecessor held, whether that had given it back or not', () => {
+  const hub = new TwoEdges();
+  const session = hub.connect(0, 'dev');
+  hub.poll();
+  hub.replaceOwner();
+  hub.event(0, session, '1');
+  hub.poll(); // it gives back what it holds
+  for (const ack of ['2', '3']) hub.event(0, session, ack);
+  vi.spyOn(hub.owner, 'flush').mockImplementation(() => {
+    throw new Error('died');
+  });
+  expect(() => hub.poll()).toThrow('died');
+  hub.replaceOwner();
+  expect(hub.counters.cells[Counter.droppedOwnerRestart]).toBe(3);
+});
+
+it('counts the events as lost over which its predecessor died when it took what it had held', () => {
+  const hub = new TwoEdges();
+  const session = hub.connect(0, 'dev');
+  hub.poll();
+  hub.replaceOwner();
+  hub.rejoin(0, session, 'dev', true);
+  for (const ack of ['1', '2', '3']) hub.event(0, session, ack);
+  hub.poll(); // it gives back what it holds
+  hub.event(0, session, '4');
+  for (const edge of [0, 1]) hub.synced(edge);
+  const ack = vi.spyOn(EdgeLink.prototype, 'ack');
+  onTestFinished(() => ack.mockRestore());
+  ack
+    .mockImplementationOnce(() => undefined)
+    .mockImplementationOnce(() => {
+      throw new Error('died');
+    });
+  expect(() => hub.poll()).toThrow('died');
+  hub.replaceOwner();
+  expect(hub.counters.cells[Counter.droppedOwnerRestart]).toBe(3); // all but the first
 });
