@@ -69,6 +69,11 @@ export class Devices {
     }
   }
 
+  /** An edge reports a connection whose row may have been taken over: it rejoins later. */
+  named({ session, ticket }: Join): void {
+    this.#sessions.named(session, ticket);
+  }
+
   /** An edge reports, after this owner took over, that it holds the device. */
   rejoin(join: Join): void {
     const { registry } = this.#deps;

@@ -123,6 +123,9 @@ export class Recovery {
   rejoin(join: Join): void {
     if (!join.again) {
       this.#newcomers.set(join.session, join);
+      // The owner before may have died as it let it in: no older connection may take the row that names it.
+      const { devices, subscribers } = this.#deps;
+      for (const part of [devices, subscribers]) part.named(join);
       return;
     }
     this.#newcomers.delete(join.session); // an owner has welcomed it since its edge last said so

@@ -6,7 +6,7 @@ import { edgeOf } from '../records/sessions.ts';
 
 export class SessionSlots {
   readonly #slots = new Map<number, number>();
-  /** By slot: the ticket of its session, 0 if another owner admitted it and its edge has not confirmed it. */
+  /** By slot: the ticket of its session, 0 if another owner admitted it and its edge has not named it. */
   readonly #tickets: Float64Array;
   /** Sessions of rows that were taken over, until their edge confirms them. */
   readonly #unconfirmed = new Set<number>();
@@ -45,10 +45,15 @@ export class SessionSlots {
     this.#unconfirmed.add(session);
   }
 
-  /** Its edge still holds it. @param ticket of its join @returns whether the confirmation was awaited */
-  confirm(session: number, ticket: number): boolean {
+  /** Its edge has named it, and it may still have to be confirmed. @param ticket of its join */
+  named(session: number, ticket: number): void {
     const slot = this.#slots.get(session);
     if (slot !== undefined) this.#tickets[slot] = ticket;
+  }
+
+  /** Its edge still holds it. @param ticket of its join @returns whether the confirmation was awaited */
+  confirm(session: number, ticket: number): boolean {
+    this.named(session, ticket);
     return this.#unconfirmed.delete(session);
   }
 

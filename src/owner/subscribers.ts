@@ -64,6 +64,11 @@ export class Subscribers {
     }
   }
 
+  /** An edge reports a connection whose row may have been taken over: it rejoins later. */
+  named({ session, ticket }: Join): void {
+    this.#sessions.named(session, ticket);
+  }
+
   /** An edge reports, after this owner took over, that it holds the subscriber. */
   rejoin(join: Join): void {
     const { session, actor, again, ticket } = join;

@@ -3,9 +3,9 @@
  * the edge's report of the older one for a newer connection: it closed the one that its client still has, for good. So it
  * did where the two were on different edges, and the edge of the newer one reported first or had been heard before.
  */
-import { expect, it } from 'vitest';
+import { expect, it, vi } from 'vitest';
 import { closes } from '../../src/codes.ts';
-import { TwoEdges } from '../owner/two-edges.ts';
+import { type Told, TwoEdges } from '../owner/two-edges.ts';
 
 it.each(['subscriber', 'gateway'] as const)(
   'of two connections of a %s that came while there was no owner, the newer one stays',
@@ -28,15 +28,19 @@ it.each(['subscriber', 'gateway'] as const)(
 const roles = ['device', 'gateway', 'subscriber'] as const;
 const isClosed = ({ kind }: { readonly kind: string }): boolean => kind === 'closed';
 
-/** Both edges have reported: the connection on the second one is let in, or stays, and the older one is closed. */
-function expectNewer(hub: TwoEdges, older: number): void {
+/**
+ * Both edges have reported: the connection on the second one is let in, or stays, and the older one is closed.
+ * @returns what the second edge was told
+ */
+function expectNewer(hub: TwoEdges, older: number): Told[] {
   for (const edge of [0, 1]) hub.synced(edge);
   for (let n = 0; n < 3; n++) hub.poll();
   expect(hub.owner.isWhole).toBe(true);
-  expect(hub.told(1).filter(isClosed)).toEqual([]);
-  const told = hub.told(0);
-  if (told.some(({ kind }) => kind === 'release')) return; // its edge closes it as replaced
+  const [told, toldNewer] = [hub.told(0), hub.told(1)];
+  expect(toldNewer.filter((one) => isClosed(one) || one.kind === 'release')).toEqual([]);
+  if (told.some(({ kind }) => kind === 'release')) return toldNewer; // its edge closes it as replaced
   expect(told.filter(isClosed)).toEqual([{ kind: 'closed', session: older, code: closes.replaced.code }]);
+  return toldNewer;
 }
 
 it.each(roles)(
@@ -66,5 +70,22 @@ it.each(roles)(
     hub.poll();
     hub.rejoin(1, newer, 'x', true, role);
     expectNewer(hub, older);
+  },
+);
+
+it.each(roles)(
+  'a %s that an owner had half let in as it died stays, though an older connection of it is heard of only now',
+  (role) => {
+    const hub = new TwoEdges();
+    const older = hub.opens(0);
+    const newer = hub.connect(1, 'x', role);
+    vi.spyOn(hub.owner, 'flush').mockImplementation(() => {
+      throw new Error('died');
+    });
+    expect(() => hub.poll()).toThrow('died');
+    hub.replaceOwner();
+    hub.rejoin(0, older, 'x', false, role);
+    hub.rejoin(1, newer, 'x', false, role);
+    expect(expectNewer(hub, older)).toContainEqual({ kind: 'joined', session: newer });
   },
 );
