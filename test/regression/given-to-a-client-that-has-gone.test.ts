@@ -1,6 +1,6 @@
 /**
- * A client of MQTT was given its kept session when the hub had already closed its connection, and its edge gave that back. The owner died
- * before it read that; the next one did not know whose session it was, and kept it for nobody.
+ * A client of MQTT was given its kept session when the hub had already closed its connection, and its edge gave that
+ * back. The owner died before it read that; the next one did not know whose session it was, and kept it for nobody.
  */
 import { expect, it } from 'vitest';
 import { closes } from '../../src/codes.ts';
