@@ -255,24 +255,30 @@ it('counts each event once that its predecessor held, whether that had given it 
   expect(hub.counters.cells[Counter.droppedOwnerRestart]).toBe(3);
 });
 
-it('counts the events as lost over which its predecessor died when it took what it had held', () => {
-  const hub = new TwoEdges();
-  const session = hub.connect(0, 'dev');
-  hub.poll();
-  hub.replaceOwner();
-  hub.rejoin(0, session, 'dev', true);
-  for (const ack of ['1', '2', '3']) hub.event(0, session, ack);
-  hub.poll(); // it gives back what it holds
-  hub.event(0, session, '4');
-  for (const edge of [0, 1]) hub.synced(edge);
-  const ack = vi.spyOn(EdgeLink.prototype, 'ack');
-  onTestFinished(() => ack.mockRestore());
-  ack
-    .mockImplementationOnce(() => undefined)
-    .mockImplementationOnce(() => {
-      throw new Error('died');
-    });
-  expect(() => hub.poll()).toThrow('died');
-  hub.replaceOwner();
-  expect(hub.counters.cells[Counter.droppedOwnerRestart]).toBe(3); // all but the first
-});
+it.each([
+  ['and had given back: all but the first', true, 3],
+  ['and had not given back: all of them', false, 4],
+])(
+  'counts the events as lost over which its predecessor died, which it had held %s',
+  (_, isGivenBack, lost) => {
+    const hub = new TwoEdges();
+    const session = hub.connect(0, 'dev');
+    hub.poll();
+    hub.replaceOwner();
+    hub.rejoin(0, session, 'dev', true);
+    for (const ack of ['1', '2', '3']) hub.event(0, session, ack);
+    if (isGivenBack) hub.poll();
+    hub.event(0, session, '4');
+    for (const edge of [0, 1]) hub.synced(edge);
+    const ack = vi.spyOn(EdgeLink.prototype, 'ack');
+    onTestFinished(() => ack.mockRestore());
+    ack
+      .mockImplementationOnce(() => undefined)
+      .mockImplementationOnce(() => {
+        throw new Error('died');
+      });
+    expect(() => hub.poll()).toThrow('died');
+    hub.replaceOwner();
+    expect(hub.counters.cells[Counter.droppedOwnerRestart]).toBe(lost);
+  },
+);
