@@ -81,7 +81,8 @@ export function useHub(subject: LiveSubject): HubState {
           break;
         }
         case 'devices':
-          // It was on its way when the page let go. An entry means that the stream shows the device's events.
+          // It was on its way when the page let go. With an entry, the page reads the kept events and waits for new
+          // ones, which a stream that it has let go of does not bring.
           if (document.visibilityState === 'hidden') break;
           setEntries((before) => withEntries(before, news.devices));
           break;

@@ -118,8 +118,9 @@ export class Claims {
   }
 
   /**
-   * The peer is not the home, and knows a claim with this number. A home without a connection is no newer for that: what it
-   * keeps may be older than that claim, and than an end before it. So only a claim for a new connection raises its number.
+   * The peer is not the home, and knows a claim with this number. A home without a connection is no newer for that: what
+   * it keeps may be older than that claim, and than an end before it. So only a claim for a new connection raises its
+   * number.
    */
   onKnown(peer: Peer, { kind, id, number }: Numbered): void {
     const home = this.get(kind, id);

@@ -89,9 +89,9 @@ export class Endings {
   }
 
   /**
-   * The peer is the home of the id, or claims it: tells it of the end. What it has is newer; but it must know what is over,
-   * because a node that was away may hand that over to it. It need not have claimed the id itself, and others may have
-   * told it a number above the end.
+   * Tells the peer, which is the home of the id or claims it, of the end. What it has is newer; but it must know what is
+   * over, because a node that was away may hand that over to it. It may not know yet: a drain gives an id to a node that
+   * never claimed it, and others may have told it a number above the end.
    */
   tellHome(peer: Peer, kind: HomeKind, id: string): void {
     const ending = this.#endings.get(homeKey(kind, id));

@@ -63,8 +63,8 @@ export function createHome(kind: HomeKind, id: string, number: number, connected
 }
 
 /**
- * The number of the home's claim, as other nodes are told: both sides of a conflict must compare the same numbers. While
- * seeking, it is above all known ones: so a claim made after an end is above it.
+ * The number of the home's claim, as other nodes are told: both sides of a conflict must compare the same numbers.
+ * While seeking, it is above all known ones, so a claim that is made after an end is above the end.
  */
 export function claimNumber({ number, sought, seek }: Home): number {
   return seek === undefined ? number : Math.max(number + 1, sought);

@@ -47,7 +47,7 @@ const RESUME_RATIO = 1 / 4;
 
 export class EdgeLink {
   /**
-   * Names this owner to the edge: where in the ring its records begin, so no other owner that the edge has heard has the
+   * Names this owner to the edge: where in the ring its records begin. No two owners that the edge has heard have the
    * same.
    */
   readonly term: number;

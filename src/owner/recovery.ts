@@ -90,7 +90,10 @@ export class Recovery {
     return !this.#waiting.has(edge);
   }
 
-  /** Takes a record of an edge that has not reported everything yet. @returns false: it is taken as at any other time */
+  /**
+   * Takes a record of an edge that has not reported everything yet.
+   * @returns false: it is taken as at any other time
+   */
   take(edge: number, { kind, views }: RingConsumer, offset: number): boolean {
     switch (kind) {
       case ToOwnerRecord.Event:
@@ -224,6 +227,8 @@ export class Recovery {
     for (const join of [...this.#newcomers.values()].sort((one, other) => one.ticket - other.ticket))
       this.#enter(join);
     for (const take of this.#held) take();
+    this.#newcomers.clear();
+    this.#held.length = 0; // copies of events: this owner may live long
     this.#deps.clients.recovered();
   }
 

@@ -4,11 +4,9 @@
  * its hub, and the next link's, what that reading brought. And a node that had not read the bucket yet said that the
  * cluster was disconnected.
  */
-import type { NatsConnection } from '@nats-io/transport-node';
 import { beforeEach, expect, it, vi } from 'vitest';
-import { createLinkCounts } from '../../src/cluster/figures.ts';
-import { Operators, type OperatorsDeps } from '../../src/cluster/operators.ts';
-import { bucketEntry, fakeWatch } from '../cluster/support/fake-bucket.ts';
+import type { Operators, OperatorsDeps } from '../../src/cluster/operators.ts';
+import { bucketEntry, fakeWatch, operatorsOf } from '../cluster/support/fake-bucket.ts';
 
 const kv = vi.hoisted(() => ({ get: vi.fn(), status: vi.fn(), watch: vi.fn(), put: vi.fn() }));
 vi.mock('@nats-io/kv', () => ({
@@ -30,19 +28,9 @@ function bucketOf(id: string, revision: number) {
 function node(more: Partial<OperatorsDeps> = {}) {
   const obeyed: [revision: number, marker: string][] = [];
   const apply = vi.fn((_: unknown, revision: number) => operators.applied(revision));
-  const operators: Operators = new Operators({
-    nats: {} as NatsConnection,
-    bucket: 'dat_test',
-    replicas: 1,
-    node: 'a',
-    figures: createLinkCounts(),
-    snapshot: [],
-    isConnected: () => true,
+  const operators: Operators = operatorsOf({
     apply,
     obeys: (revision, marker) => obeyed.push([revision, marker]),
-    confirm: async () => [],
-    seedPlan: () => ({ betterNodes: 0, hasObeyed: false, othersHaveObeyed: false }),
-    failed: () => {},
     ...more,
   });
   return { operators, obeyed, apply };

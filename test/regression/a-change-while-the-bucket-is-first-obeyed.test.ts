@@ -2,11 +2,8 @@
  * An entry that came while the owner still applied the bucket as it was read made the node forget which bucket it obeys:
  * it refused every operator's change, until another node asked it for a confirmation.
  */
-import type { NatsConnection } from '@nats-io/transport-node';
 import { expect, it, vi } from 'vitest';
-import { createLinkCounts } from '../../src/cluster/figures.ts';
-import { Operators } from '../../src/cluster/operators.ts';
-import { bucketEntry, fakeWatch } from '../cluster/support/fake-bucket.ts';
+import { bucketEntry, fakeWatch, operatorsOf } from '../cluster/support/fake-bucket.ts';
 
 const kv = vi.hoisted(() => ({ get: vi.fn(), status: vi.fn(), watch: vi.fn(), put: vi.fn() }));
 vi.mock('@nats-io/kv', () => ({
@@ -24,19 +21,9 @@ it('a node that gets an entry while it applies the bucket takes changes afterwar
   kv.watch.mockResolvedValue(watch);
   const applying: number[] = [];
   const obeyed: [revision: number, marker: string][] = [];
-  const operators = new Operators({
-    nats: {} as NatsConnection,
-    bucket: 'dat_test',
-    replicas: 1,
-    node: 'a',
-    figures: createLinkCounts(),
-    snapshot: [],
-    isConnected: () => true,
+  const operators = operatorsOf({
     apply: (_, revision) => applying.push(revision),
     obeys: (revision, bucket) => obeyed.push([revision, bucket]),
-    confirm: async () => [],
-    seedPlan: () => ({ betterNodes: 0, hasObeyed: false, othersHaveObeyed: false }),
-    failed: () => {},
   });
   const isRead = new Promise<void>((resolve) => operators.read(resolve));
   await vi.waitFor(() => expect(applying).toEqual([1]));

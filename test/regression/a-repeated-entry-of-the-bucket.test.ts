@@ -1,10 +1,8 @@
 /** An entry that the watch of the bucket brings again, after newer ones, is not obeyed again. */
-import type { NatsConnection } from '@nats-io/transport-node';
 import { expect, it, vi } from 'vitest';
-import { createLinkCounts } from '../../src/cluster/figures.ts';
 import type { OperatorChange } from '../../src/cluster/host.ts';
-import { Operators } from '../../src/cluster/operators.ts';
-import { bucketEntry, fakeWatch } from '../cluster/support/fake-bucket.ts';
+import type { Operators } from '../../src/cluster/operators.ts';
+import { bucketEntry, fakeWatch, operatorsOf } from '../cluster/support/fake-bucket.ts';
 
 const kv = vi.hoisted(() => ({ get: vi.fn(), status: vi.fn(), watch: vi.fn() }));
 vi.mock('@nats-io/kv', () => ({
@@ -24,22 +22,11 @@ it('an entry that comes again after newer ones is not obeyed again', async () =>
   const { watch, bring } = fakeWatch([marker, allowed]);
   kv.watch.mockResolvedValue(watch);
   const obeyed: [number, ...OperatorChange[]][] = [];
-  const operators: Operators = new Operators({
-    nats: {} as NatsConnection,
-    bucket: 'dat_test',
-    replicas: 1,
-    node: 'a',
-    figures: createLinkCounts(),
-    snapshot: [],
-    isConnected: () => true,
+  const operators: Operators = operatorsOf({
     apply: (changes, revision) => {
       obeyed.push([revision, ...changes]);
       setImmediate(() => operators.applied(revision));
     },
-    obeys: () => {},
-    confirm: async () => [],
-    seedPlan: () => ({ betterNodes: 0, hasObeyed: false, othersHaveObeyed: false }),
-    failed: () => {},
   });
   await new Promise<void>((resolve) => operators.read(resolve));
   const pair = { kind: 'pair', device: 'dev-1', subscriber: 's-1' } as const;

@@ -1,4 +1,7 @@
-/** Entries of the bucket, and a watch of it that brings what a test gives it. No assertions. */
+/** Entries of the bucket, a watch of it that brings what a test gives it, and a node that reads it. No assertions. */
+import type { NatsConnection } from '@nats-io/transport-node';
+import { createLinkCounts } from '../../../src/cluster/figures.ts';
+import { Operators, type OperatorsDeps } from '../../../src/cluster/operators.ts';
 
 export interface BucketEntry {
   readonly key: string;
@@ -33,4 +36,22 @@ export function fakeWatch(first: readonly BucketEntry[]) {
     wake();
   };
   return { watch, bring };
+}
+
+/** Operators of the node `a`, alone, with a bucket that the test file puts in the place of `@nats-io/kv`. */
+export function operatorsOf(deps: Pick<OperatorsDeps, 'apply'> & Partial<OperatorsDeps>): Operators {
+  return new Operators({
+    nats: {} as NatsConnection,
+    bucket: 'dat_test',
+    replicas: 1,
+    node: 'a',
+    figures: createLinkCounts(),
+    snapshot: [],
+    isConnected: () => true,
+    obeys: () => {},
+    confirm: async () => [],
+    seedPlan: () => ({ betterNodes: 0, hasObeyed: false, othersHaveObeyed: false }),
+    failed: () => {},
+    ...deps,
+  });
 }
