@@ -33,7 +33,7 @@ const names = [
   'droppedLagging', // events that a lagging subscriber did not get
   'droppedRate', // events over a device's rate
   'droppedOwnerRestart', // events that were in the hands of an owner that died
-  'heldEvents', // gauge: events that an owner that takes over holds for now; the next one counts them if it dies
+  'heldEvents', // gauge: events that the owner keeps outside the rings for now; the next one counts them if it dies
   'droppedReplaced', // events that came over a connection that was replaced or terminated by then
   'droppedSubscriberRate', // frames over a subscriber's rate
   'refusedFrames', // of all codes

@@ -6,6 +6,7 @@ import type { Pulse } from '../memory/heartbeat.ts';
 import type { Wheel } from '../memory/wheel.ts';
 import type { EdgeLink } from './edge-link.ts';
 import type { EstateNotes } from './estate-notes.ts';
+import type { HeldEvents } from './held-events.ts';
 import type { Registry } from './registry.ts';
 
 export interface DeviceTimes {
@@ -25,6 +26,7 @@ export interface DevicesDeps {
   readonly pulses: readonly Pulse[];
   readonly clock: Clock;
   readonly counters: Counters;
+  readonly held: HeldEvents;
   readonly times: DeviceTimes;
   readonly notes: EstateNotes;
   /** The device exists for the first time: filters may follow it. */

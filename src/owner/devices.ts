@@ -31,7 +31,7 @@ export class Devices {
   readonly #deps: DevicesDeps;
   /** Also for events that were sent before their edge knew the slot. */
   readonly #sessions: SessionSlots;
-  readonly #handovers = new Handovers();
+  readonly #handovers: Handovers;
   readonly #events: HubEvents;
   readonly #broadcasts: Broadcasts;
   readonly #terms: DeviceTerms;
@@ -41,6 +41,7 @@ export class Devices {
   constructor(deps: DevicesDeps) {
     this.#deps = deps;
     this.#sessions = new SessionSlots(deps.registry.devices.capacity);
+    this.#handovers = new Handovers(deps.held);
     this.#events = new HubEvents(deps.clock);
     this.#broadcasts = new Broadcasts(deps);
     this.#terms = new DeviceTerms(deps);
@@ -168,7 +169,7 @@ export class Devices {
     if (confirm) this.#link(session).left(session);
     for (const { join, events, left } of this.#handovers.take(session)) {
       this.join(join);
-      for (const event of events) this.event(event, 0);
+      this.#deps.held.passOn(events, (event) => this.event(event, 0));
       if (left !== undefined) this.leave(join.session, left.clean, left.confirm);
     }
   }
@@ -333,7 +334,8 @@ export class Devices {
     if (session !== NONE) {
       this.#sessions.delete(session);
       this.#link(session).close(session, closes.terminated);
-      for (const { join, left } of this.#handovers.take(session)) {
+      for (const { join, events, left } of this.#handovers.take(session)) {
+        this.#deps.held.drop(events);
         this.#terms.gaveUp(join.session);
         this.#link(join.session).close(join.session, closes.terminated);
         if (left?.confirm) this.#link(join.session).left(join.session);

@@ -5,9 +5,10 @@
  * its ring is in order. Owner thread only.
  */
 import type { RecordViews } from '../memory/ring.ts';
-import { copyOfEvent, wholeEventBytes } from '../records/event.ts';
+import { wholeEventBytes } from '../records/event.ts';
 import type { Join } from '../records/requests.ts';
 import { edgeOf } from '../records/sessions.ts';
+import type { HeldEvents } from './held-events.ts';
 
 /** A session that waits for an older one to leave. */
 export interface HeldSession {
@@ -38,11 +39,16 @@ interface Waiting extends HeldSession {
 export const HELD_BYTES_MAX = 4 * 1024 * 1024;
 
 export class Handovers {
+  readonly #held: HeldEvents;
   /** By session that waits. */
   readonly #waiting = new Map<number, Waiting>();
   /** By leaving session: the sessions that wait for it, in the order in which they connected. */
   readonly #queues = new Map<number, Waiting[]>();
   #heldBytes = 0;
+
+  constructor(held: HeldEvents) {
+    this.#held = held;
+  }
 
   /** Whether somebody waits for the session to leave. */
   isAwaited(session: number): boolean {
@@ -69,10 +75,11 @@ export class Handovers {
 
   /** Keeps an event of a waiting session. @returns false if there is no room for it */
   hold(session: number, views: RecordViews, offset: number): boolean {
+    const waiting = this.#waiting.get(session)!;
     const bytes = wholeEventBytes(views, offset);
     if (this.#heldBytes + bytes > HELD_BYTES_MAX) return false;
     this.#heldBytes += bytes;
-    this.#waiting.get(session)?.events.push(copyOfEvent(views, offset));
+    waiting.events.push(this.#held.copy(views, offset));
     return true;
   }
 
@@ -84,7 +91,7 @@ export class Handovers {
     return true;
   }
 
-  /** The session has left. @returns the sessions that waited for it, in order; they no longer wait */
+  /** The session has left. @returns the sessions that waited for it, in order; they no longer wait. Their events are still held */
   take(older: number): readonly HeldSession[] {
     const queue = this.#queues.get(older);
     if (queue === undefined) return [];

@@ -26,6 +26,7 @@ import { Devices } from './devices.ts';
 import { EstateNotes } from './estate-notes.ts';
 import { Filters } from './filters.ts';
 import { Gateways } from './gateways.ts';
+import { HeldEvents } from './held-events.ts';
 import { JoinOrder } from './join-order.ts';
 import { MqttClients } from './mqtt-clients.ts';
 import { Operator } from './operator.ts';
@@ -54,6 +55,7 @@ export class Owner {
   readonly #subscribers: Subscribers;
   readonly #gateways: Gateways;
   readonly #history: HistoryLog;
+  readonly #held: HeldEvents;
   readonly #sweeps: Sweeps;
   readonly #filters: Filters;
   readonly #operator: Operator;
@@ -90,6 +92,8 @@ export class Owner {
       for (const link of links) link.forgetDevice(slot); // the slot may be another device's next
     };
     this.#notes = new EstateNotes(deps.bequeath ?? (() => undefined));
+    const held = new HeldEvents(counters);
+    this.#held = held;
     const devices = new Devices({
       registry,
       links,
@@ -98,6 +102,7 @@ export class Owner {
       pulses,
       clock,
       counters,
+      held,
       times: settings,
       notes: this.#notes,
       appeared: (slot) => filters.appeared(slot),
@@ -146,7 +151,7 @@ export class Owner {
     const rows = new OperatorRows({ ...shared, sweeps });
     const peers = { devices, subscribers, gateways: this.#gateways };
     this.#operator = new Operator({ ...peers, registry, subscriptions, sweep, filters, rows, clients });
-    const parts = { ...pages, ...peers, access, scopes, filters, sweeps, rows, history, links };
+    const parts = { ...pages, ...peers, access, scopes, filters, sweeps, rows, history, links, held };
     this.#cluster = createCluster(deps, {
       ...parts,
       operator: this.#operator,
@@ -157,7 +162,7 @@ export class Owner {
     });
     if (deps.takesOver === true) {
       const { estate = createEstate() } = deps;
-      this.#recovery = new Recovery({ ...deps, ...peers, registry, clients, history, estate });
+      this.#recovery = new Recovery({ ...deps, ...peers, registry, clients, history, estate, held });
       this.flush();
     }
   }
@@ -256,7 +261,7 @@ export class Owner {
     // Stryker disable next-line ConditionalExpression,EqualityOperator: to give back nothing costs the edges a cache line
     if (done > 0) {
       for (const ring of this.#deps.rings) ring.release();
-      this.#recovery?.released();
+      this.#held.released();
     }
     for (const link of this.#deps.links) link.ring();
   }

@@ -10,7 +10,6 @@ import { Counter, type Counters } from '../memory/counters.ts';
 import { highWater } from '../memory/layout.ts';
 import type { RecordViews, RingConsumer } from '../memory/ring.ts';
 import type { Estate } from '../records/estate.ts';
-import { copyOfEvent } from '../records/event.ts';
 import {
   type Join,
   KEEP_AS_SET,
@@ -28,6 +27,7 @@ import { edgeOf } from '../records/sessions.ts';
 import type { Devices } from './devices.ts';
 import type { EdgeLink } from './edge-link.ts';
 import type { Gateways } from './gateways.ts';
+import type { HeldEvents } from './held-events.ts';
 import type { MqttClients } from './mqtt-clients.ts';
 import type { Registry } from './registry.ts';
 import type { Subscribers } from './subscribers.ts';
@@ -44,6 +44,7 @@ export interface RecoveryDeps {
   /** By edge. */
   readonly links: readonly EdgeLink[];
   readonly counters: Counters;
+  readonly held: HeldEvents;
   /** What the dead owner left outside the table. */
   readonly estate: Estate;
 }
@@ -61,14 +62,11 @@ export class Recovery {
   readonly #newcomers = new Map<number, Join>();
   /** What devices have said and done until then, in order: at most what the rings hold. */
   readonly #held: (() => void)[] = [];
-  /** Events among them. */
-  #heldEvents = 0;
 
   constructor(deps: RecoveryDeps) {
     this.#deps = deps;
-    const { registry, devices, subscribers, clients, history, links, rings, estate, counters } = deps;
-    counters.add(Counter.droppedOwnerRestart, counters.cells[Counter.heldEvents]);
-    counters.cells[Counter.heldEvents] = 0;
+    const { registry, devices, subscribers, clients, history, links, rings, estate, held } = deps;
+    held.inherit();
     registry.adopt();
     history.adopt();
     devices.adopt(estate.wills);
@@ -144,20 +142,12 @@ export class Recovery {
 
   /** Keeps an event that cannot be sent on yet. */
   hold(views: RecordViews, offset: number): void {
-    const { devices, counters } = this.#deps;
-    const event = copyOfEvent(views, offset);
-    this.#heldEvents += 1;
+    const { devices, held } = this.#deps;
+    const event = held.copy(views, offset);
     this.#held.push(() => {
       devices.event(event, 0);
-      this.#heldEvents -= 1;
-      // What the rings still have is not in this count, and comes last.
-      if (counters.cells[Counter.heldEvents]! > 0) counters.add(Counter.heldEvents, -1);
+      held.remove(1);
     });
-  }
-
-  /** The rings have been given back what was read: only this owner still has the events that it holds. */
-  released(): void {
-    this.#deps.counters.cells[Counter.heldEvents] = this.#heldEvents;
   }
 
   /** A peer was heard. What follows from that is an event, and an event waits. */

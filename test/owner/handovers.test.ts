@@ -2,7 +2,9 @@
 import { describe, expect, it } from 'vitest';
 import { eventRecord } from '../../fixtures/event-records.ts';
 import { closes } from '../../src/codes.ts';
+import { Counters, createCounters } from '../../src/memory/counters.ts';
 import { Handovers, HELD_BYTES_MAX } from '../../src/owner/handovers.ts';
+import { HeldEvents } from '../../src/owner/held-events.ts';
 import { ToOwner } from '../../src/records/commands.ts';
 import { EventField } from '../../src/records/event.ts';
 import type { Join } from '../../src/records/requests.ts';
@@ -216,7 +218,7 @@ describe('what sessions that wait have sent', () => {
   const event = (payloadBytes: number) => eventRecord({ payload: new Uint8Array(payloadBytes) });
 
   it('may fill what there is for it to the last byte, again and again', () => {
-    const handovers = new Handovers();
+    const handovers = new Handovers(new HeldEvents(new Counters(createCounters())));
     const all = event(HELD_BYTES_MAX - EventField.body);
     for (let n = 0; n < 3; n++) {
       handovers.wait(64, join(65));

@@ -17,6 +17,7 @@ import { AccessControl } from '../../src/owner/access.ts';
 import { Devices } from '../../src/owner/devices.ts';
 import { EstateNotes } from '../../src/owner/estate-notes.ts';
 import { Filters } from '../../src/owner/filters.ts';
+import { HeldEvents } from '../../src/owner/held-events.ts';
 import { MqttClients } from '../../src/owner/mqtt-clients.ts';
 import { Operator } from '../../src/owner/operator.ts';
 import { OperatorRows } from '../../src/owner/operator-rows.ts';
@@ -91,6 +92,7 @@ export class OwnerParts {
   readonly links: readonly NotedLink[];
   readonly hearts: readonly Heart[];
   readonly counters = new Counters(createCounters());
+  readonly held = new HeldEvents(this.counters);
   readonly history: HistoryLog;
   readonly deviceTimers: Wheel;
   readonly timers: Wheel;
@@ -139,6 +141,7 @@ export class OwnerParts {
       pulses,
       clock,
       counters,
+      held: this.held,
       times: settings,
       notes: this.notes,
       appeared: (slot) => this.filters.appeared(slot),

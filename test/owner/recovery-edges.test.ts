@@ -40,6 +40,7 @@ function takeOver(taken: (ring: RingProducer) => number = () => 0) {
     rings,
     links,
     counters,
+    held: parts.held,
   });
   return { parts, recovery, devices, joins };
 }

@@ -2,7 +2,6 @@
  * Devices that are connected here, in a cluster: their claims, and the state that moves from node to node. Events that
  * a device sends before its claim is settled wait. Owner thread only. The protocol: docs/cluster.md.
  */
-
 import { toMonotonicMs, toWallMs } from '../../clock.ts';
 import {
   decodeDevice,
@@ -22,7 +21,7 @@ import type { RecordViews } from '../../memory/ring.ts';
 import { NONE, Numbering } from '../../presence/columns.ts';
 import { DeviceState } from '../../presence/lifecycle.ts';
 import { toLink } from '../../records/cluster.ts';
-import { copyOfEvent, EventField, eventBytes, seqOf, wholeEventBytes } from '../../records/event.ts';
+import { EventField, eventBytes, seqOf, wholeEventBytes } from '../../records/event.ts';
 import { EventType, epochName } from '../../wire/events.ts';
 import type { DeviceHomes } from '../device-homes.ts';
 import type { Backfills } from './backfills.ts';
@@ -154,7 +153,7 @@ export class DeviceClaims implements DeviceHomes {
       this.#deps.counters.add(Counter.droppedIngestFull);
       return;
     }
-    claim.held.push(copyOfEvent(views, offset));
+    claim.held.push(this.#deps.held.copy(views, offset));
     claim.heldBytes += bytes;
     this.#heldBytes += bytes;
   }
@@ -193,7 +192,7 @@ export class DeviceClaims implements DeviceHomes {
     const { registry, link, levels, remotes, left } = this.#deps;
     const terminated = this.#terminated === slot;
     this.#terminated = NONE;
-    this.#end(slot);
+    this.#deps.held.drop(this.#end(slot)?.held ?? []);
     this.#bases.delete(slot);
     const id = registry.deviceId(slot);
     if (registry.devices.rows.home[slot] === Numbering.elsewhere) {
@@ -275,7 +274,7 @@ export class DeviceClaims implements DeviceHomes {
     }
     devices.settle(slot);
     settled(slot);
-    for (const views of claim.held) devices.take(slot, views, 0);
+    this.#deps.held.passOn(claim.held, (views) => devices.take(slot, views, 0));
     if (claim.ended === undefined) return;
     this.#deps.link.tell(toLink.disconnected, { kind: DEVICE, id });
     devices.disconnected(slot, claim.ended.clean);
@@ -294,7 +293,8 @@ export class DeviceClaims implements DeviceHomes {
     const seq = isNumbered ? rows.seq[slot]! : 0;
     const epoch = epochName(rows.epoch[slot]!);
     const held = this.#end(slot)?.held ?? [];
-    const parts = isNumbered ? encodeDevice(this.#handed(slot)) : encodeUnnumbered(held);
+    const parts = [...(isNumbered ? encodeDevice(this.#handed(slot)) : []), ...encodeUnnumbered(held)];
+    this.#deps.held.remove(held.length);
     devices.surrender(slot, reason === SurrenderReason.conflict ? closes.drain : closes.replaced);
     this.#bases.delete(slot);
     if (isNumbered) left(slot);
@@ -314,7 +314,6 @@ export class DeviceClaims implements DeviceHomes {
     this.#claims.set(slot, { sinceMs, held: [], heldBytes: 0, wasElsewhere, ended: undefined });
   }
 
-  /** @returns the claim that there was */
   #end(slot: number): Claim | undefined {
     const claim = this.#claims.get(slot);
     this.#claims.delete(slot);
@@ -334,6 +333,7 @@ export class DeviceClaims implements DeviceHomes {
       this.#receivedAt(views);
     }
     claim.held.unshift(...events.map(({ views }) => views));
+    this.#deps.held.add(events.length);
   }
 
   #beginAnew(slot: number): void {

@@ -9,6 +9,7 @@ import type { Devices } from '../devices.ts';
 import type { EdgeLink } from '../edge-link.ts';
 import type { Filters } from '../filters.ts';
 import type { Gateways } from '../gateways.ts';
+import type { HeldEvents } from '../held-events.ts';
 import type { Operator } from '../operator.ts';
 import type { OperatorRows } from '../operator-rows.ts';
 import type { Registry } from '../registry.ts';
@@ -46,6 +47,7 @@ export interface ClusterContext {
   readonly walks: RowWalks;
   readonly clock: Clock;
   readonly counters: Counters;
+  readonly held: HeldEvents;
   readonly settings: {
     readonly deviceLeaveGraceMs: number;
     readonly subscriberRemoveAfterMs: number;
