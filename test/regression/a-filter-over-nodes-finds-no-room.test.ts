@@ -78,6 +78,19 @@ describe('A filter that matches devices of other nodes for which there is no roo
     expect(told(hub)).toEqual([]);
   });
 
+  it('says nothing of a subscriber that is away, nor of its other filters', () => {
+    const { hub, ann } = following(['q-1', 'q-2']);
+    hub.ask(ann, 'subscribe', ['r-*']);
+    hub.says(fromLink.listed, { prefix: 'r-', ids: '', done: true });
+    hub.says(fromLink.appeared, { id: 'q-3' });
+    hub.settle();
+    expect(told(hub)).toEqual([expect.not.stringContaining('r-*')]);
+    hub.disconnect(ann);
+    hub.says(fromLink.appeared, { id: 'q-4' });
+    hub.settle();
+    expect(told(hub)).toEqual([]);
+  });
+
   it('looks for them when it is subscribed to again', () => {
     const { hub, ann } = following(['q-1', 'q-2', 'q-3']);
     hub.says(fromLink.gone, { ref: 1, terminated: false });

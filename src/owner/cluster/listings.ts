@@ -252,8 +252,10 @@ export class Listings {
     const { registry, subscriptions } = this.#deps;
     const { filters } = registry;
     for (const [prefix, { isFull }] of this.#listings) {
-      for (const slot of isFull ? filters.matching(prefix) : []) {
+      if (!isFull) continue;
+      for (const slot of filters.matching(prefix)) {
         const session = registry.subscribers.rows.session[filters.subscriber(slot)]!;
+        // Stryker disable next-line ConditionalExpression: filters of a subscriber that is away are not active
         if (session === NONE || filters.state(slot) !== RowState.active) continue;
         const filter = filters.nameOf(slot);
         const told = this.#told.get(slot);
