@@ -66,9 +66,11 @@ export class OwnerLine {
     this.commit();
   }
 
-  register(register: Register): void {
-    writeRegister(this.#ring, register);
+  /** @param ticket as for `join` @returns it */
+  register(register: Omit<Register, 'ticket'>, ticket: number = this.#tickets.next()): number {
+    writeRegister(this.#ring, { ...register, ticket });
     this.commit();
+    return ticket;
   }
 
   deregister(deregister: Deregister): void {

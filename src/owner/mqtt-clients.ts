@@ -21,8 +21,7 @@ export interface MqttClientsDeps {
   readonly notes: EstateNotes;
 }
 
-interface Client {
-  readonly session: number;
+interface Client extends Pick<Register, 'session' | 'ticket'> {
   /** The client that waits until this one has left. */
   next: Register | undefined;
 }
@@ -67,12 +66,13 @@ export class MqttClients {
   recovered(): void {
     const newcomers = this.#newcomers ?? [];
     this.#newcomers = undefined;
+    newcomers.sort((one, other) => one.ticket - other.ticket);
     for (const register of newcomers) this.register(register);
   }
 
   /** A client takes its id. */
   register(register: Register): void {
-    const { session, id, again } = register;
+    const { session, id, again, ticket } = register;
     if (!again && this.#newcomers !== undefined) {
       this.#newcomers.push(register);
       return;
@@ -84,12 +84,12 @@ export class MqttClients {
       return;
     }
     if (client.session === session || client.next?.session === session) return;
-    if (again) {
-      this.#close(session); // the owner before this one had replaced it
+    const last = client.next ?? client;
+    if (again || ticket < last.ticket) {
+      this.#close(session); // replaced: by the owner before this one, or its edge was heard late
       return;
     }
-    if (client.next !== undefined) this.#close(client.next.session);
-    else this.#close(client.session);
+    this.#close(last.session);
     client.next = register;
   }
 
@@ -156,8 +156,8 @@ export class MqttClients {
     this.forget(register.id);
   }
 
-  #enter({ session, id }: Register): void {
-    this.#clients.set(id, { session, next: undefined });
+  #enter({ session, id, ticket }: Register): void {
+    this.#clients.set(id, { session, ticket, next: undefined });
     this.#ids.set(session, id);
   }
 

@@ -102,7 +102,7 @@ describe('the line to the owner', () => {
   it('brings what MQTT clients register, keep and will', () => {
     const { line, ring, records } = setUp();
     const consumer = new RingConsumer(ring);
-    line.register({ session: 1, clean: true, again: false, id: 'c' });
+    expect(line.register({ session: 1, clean: true, again: false, id: 'c' })).toBe(1);
     line.will({ session: 1, ...NO_WILL, type: 2, status: 's', payload: Buffer.from('p') });
     line.deregister({ session: 1, id: 'c', keepMs: 9, kept: '{}' });
     const register = consumer.next();
@@ -111,6 +111,7 @@ describe('the line to the owner', () => {
       session: 1,
       clean: true,
       again: false,
+      ticket: 1,
       id: 'c',
     });
     const will = consumer.next();

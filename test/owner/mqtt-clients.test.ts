@@ -21,11 +21,13 @@ describe('MQTT clients of one id', () => {
   let clients: MqttClients;
   let estate: Estate;
   let notes: EstateNotes;
+  let tickets: number;
   const another = (): MqttClients => new MqttClients({ links, clock, notes, drop: (id) => dropped.push(id) });
 
   beforeEach(() => {
     clock = new FakeClock();
     dropped = [];
+    tickets = 0;
     const rings = [createRing(RING_BYTES), createRing(RING_BYTES)];
     consumers = rings.map((ring) => new RingConsumer(ring));
     links = rings.map((ring) => new EdgeLink(new RingProducer(ring), new Ringer(createDoorbell())));
@@ -34,8 +36,8 @@ describe('MQTT clients of one id', () => {
     clients = another();
   });
 
-  const register = (session: number, { clean = false, again = false } = {}): void =>
-    clients.register({ session, id: ID, clean, again });
+  const register = (session: number, { clean = false, again = false, ticket = ++tickets } = {}): void =>
+    clients.register({ session, id: ID, clean, again, ticket });
   const leave = (session: number, keepMs = 0, kept = ''): void =>
     clients.deregister({ session, id: ID, keepMs, kept });
 
@@ -69,6 +71,20 @@ describe('MQTT clients of one id', () => {
     expect(told()).toEqual([`close ${FIRST} 4004`]);
     leave(FIRST, 1000, 'what it kept');
     expect(told()).toEqual([`in ${ELSEWHERE} with what it kept`]);
+  });
+
+  it('closes an older one that is heard of later', () => {
+    register(FIRST, { ticket: 2 });
+    told();
+    register(ELSEWHERE, { ticket: 1 });
+    expect(told()).toEqual([`close ${ELSEWHERE} 4004`]);
+    register(THIRD, { ticket: 4 });
+    register(SECOND, { ticket: 3 });
+    expect(told()).toEqual([`close ${FIRST} 4004`, `close ${SECOND} 4004`]);
+    leave(FIRST);
+    expect(told()).toEqual([`in ${THIRD}`]);
+    register(SECOND, { ticket: 3 });
+    expect(told()).toEqual([`close ${SECOND} 4004`]);
   });
 
   it('closes one that waits when a third one comes', () => {
@@ -224,7 +240,7 @@ describe('MQTT clients of one id', () => {
     const count = 2 * SWEPT_PER_TICK + 1;
     for (let i = 0; i < count; i++) {
       const session = (i + 1) * 64;
-      clients.register({ session, id: `client-${i}`, clean: false, again: false });
+      clients.register({ session, id: `client-${i}`, clean: false, again: false, ticket: i });
       clients.deregister({ session, id: `client-${i}`, keepMs: i === 0 ? 5000 : 1000, kept: 'kept' });
       told();
     }
@@ -242,7 +258,7 @@ describe('MQTT clients of one id', () => {
 
   it('counts each session that is kept once, however often it is', () => {
     const text = 'x'.repeat(400_000);
-    clients.register({ session: 128, id: 'other', clean: false, again: false });
+    clients.register({ session: 128, id: 'other', clean: false, again: false, ticket: 1 });
     clients.deregister({ session: 128, id: 'other', keepMs: 1000, kept: text });
     for (let n = 0; n < 200; n++) {
       register(FIRST, { clean: true });
@@ -256,7 +272,7 @@ describe('MQTT clients of one id', () => {
     const text = 'x'.repeat(400_000);
     for (let i = 0; i < 100; i++) {
       const session = (i + 1) * 64;
-      clients.register({ session, id: `client-${i}`, clean: false, again: false });
+      clients.register({ session, id: `client-${i}`, clean: false, again: false, ticket: i });
       clients.deregister({ session, id: `client-${i}`, keepMs: 1000, kept: text });
       told();
     }
@@ -265,7 +281,7 @@ describe('MQTT clients of one id', () => {
   });
 
   describe('of an owner that died', () => {
-    const CLIENT = { session: SECOND, id: ID, clean: false, again: false };
+    const CLIENT = { session: SECOND, id: ID, clean: false, again: false, ticket: 1 };
     /** Another owner takes over what main was told. */
     function die(): void {
       told();
@@ -354,6 +370,16 @@ describe('MQTT clients of one id', () => {
       expect(told()).toEqual([`in ${SECOND}`, `in ${FIRST}`]);
     });
 
+    it('take the id in the order in which they came', () => {
+      die();
+      register(FIRST, { ticket: 2 });
+      register(ELSEWHERE, { ticket: 1 });
+      clients.recovered();
+      expect(told()).toEqual([`in ${ELSEWHERE}`, `close ${ELSEWHERE} 4004`]);
+      leave(ELSEWHERE);
+      expect(told()).toEqual([`in ${FIRST}`]);
+    });
+
     it('are not let in where their edge died too', () => {
       die();
       clients.register({ ...CLIENT, session: ELSEWHERE });
@@ -372,7 +398,7 @@ describe('MQTT clients of one id', () => {
       const text = 'x'.repeat(400_000);
       for (let i = 0; i < 100; i++) {
         const [session, id] = [(i + 1) * 64, `client-${i}`];
-        clients.register({ session, id, clean: false, again: false });
+        clients.register({ session, id, clean: false, again: false, ticket: 1 });
         clients.deregister({ session, id, keepMs: 1000, kept: text });
         told();
       }

@@ -256,7 +256,7 @@ describe('a subscriber that an operator kicks', () => {
 
   it('leaves no session of MQTT behind', () => {
     const { parts } = following();
-    const client = { session: 64, id: 's', clean: false, again: false };
+    const client = { session: 64, id: 's', clean: false, again: false, ticket: 1 };
     parts.clients.register(client);
     parts.clients.deregister({ session: 64, id: 's', keepMs: 1000, kept: 'what it kept' });
     kick(parts, 's');

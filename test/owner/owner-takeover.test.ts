@@ -64,7 +64,7 @@ describe('an owner that takes over', () => {
 
   it('lets newcomers of MQTT in once every edge has said whom it holds', () => {
     const { hub, sync } = takeOver();
-    writeRegister(hub.rings[0]!, { session: 6400, id: 'c', clean: false, again: false });
+    writeRegister(hub.rings[0]!, { session: 6400, id: 'c', clean: false, again: false, ticket: 1 });
     hub.poll();
     expect(hub.told()).toEqual([]);
     for (const edge of [0, 1]) sync(edge);
@@ -74,13 +74,13 @@ describe('an owner that takes over', () => {
 
   it('has what absent clients of MQTT left with the one before', () => {
     const first = new OwnerRings();
-    writeRegister(first.rings[0]!, { session: 64, id: 'c', clean: false, again: false });
+    writeRegister(first.rings[0]!, { session: 64, id: 'c', clean: false, again: false, ticket: 1 });
     writeDeregister(first.rings[0]!, { session: 64, id: 'c', keepMs: 5000, kept: 'state' });
     first.poll();
     expect(first.estate.clients.get('c')?.text).toBe('state');
     const hub = new OwnerRings({ after: first });
     for (const ring of hub.rings) writeSynced(ring, { term: 0 });
-    writeRegister(hub.rings[0]!, { session: 128, id: 'c', clean: false, again: false });
+    writeRegister(hub.rings[0]!, { session: 128, id: 'c', clean: false, again: false, ticket: 1 });
     for (let polls = 0; polls < 2; polls++) hub.poll();
     expect(hub.told()).toContain('registered 2@0 state');
     expect(hub.estate.clients.size).toBe(0);

@@ -210,14 +210,14 @@ describe('what an edge says', () => {
   it('registers clients of MQTT, which are kept for their time', () => {
     const hub = new OwnerRings();
     const [ring] = hub.rings;
-    writeRegister(ring!, { session: 64, id: 'c', clean: false, again: false });
+    writeRegister(ring!, { session: 64, id: 'c', clean: false, again: false, ticket: 1 });
     writeDeregister(ring!, { session: 64, id: 'c', keepMs: 5000, kept: 'state' });
-    writeRegister(ring!, { session: 128, id: 'c', clean: false, again: false });
+    writeRegister(ring!, { session: 128, id: 'c', clean: false, again: false, ticket: 1 });
     writeDeregister(ring!, { session: 128, id: 'c', keepMs: 5000, kept: 'state' });
     hub.poll();
     expect(hub.told()).toEqual(['registered 1@0 undefined', 'registered 2@0 state']);
     hub.pass(7000);
-    writeRegister(ring!, { session: 192, id: 'c', clean: false, again: false });
+    writeRegister(ring!, { session: 192, id: 'c', clean: false, again: false, ticket: 1 });
     hub.poll();
     expect(hub.told()).toEqual(['registered 3@0 undefined']);
   });
@@ -271,7 +271,7 @@ describe('an edge that is gone', () => {
   it('has said what it said: that holds, and then everybody of it has left', () => {
     const { hub, device, subscribers } = following();
     hub.join('gateway', 'g', 0);
-    writeRegister(hub.rings[0]!, { session: 6400, id: 'c', clean: false, again: false });
+    writeRegister(hub.rings[0]!, { session: 6400, id: 'c', clean: false, again: false, ticket: 1 });
     hub.poll();
     hub.told();
     hub.say(device, 'last words');
@@ -292,7 +292,7 @@ describe('an edge that is gone', () => {
     expect(hub.state('dev-1')).toBe('offline');
     // Neither a gateway nor a client is replaced by the next one.
     hub.join('gateway', 'g', 1);
-    writeRegister(hub.rings[1]!, { session: 6401, id: 'c', clean: false, again: false });
+    writeRegister(hub.rings[1]!, { session: 6401, id: 'c', clean: false, again: false, ticket: 1 });
     hub.poll();
     expect(hub.told().filter((line) => line.startsWith('close'))).toEqual([]);
   });
@@ -345,11 +345,11 @@ describe('the parts of the owner', () => {
     const session = hub.join('subscriber', 's');
     hub.ask(session, 'subscribe', ['dev-1']);
     hub.poll();
-    const client = { session: 6400, id: 's', again: false };
+    const client = { session: 6400, id: 's', again: false, ticket: 1 };
     writeRegister(hub.rings[0]!, { ...client, clean: false });
     writeDeregister(hub.rings[0]!, { session: 6400, id: 's', keepMs: 5000, kept: 'state' });
     writeLeave(hub.rings[0]!, { session, clean: false });
-    writeRegister(hub.rings[0]!, { ...client, session: 6464, clean: true });
+    writeRegister(hub.rings[0]!, { ...client, session: 6464, clean: true, ticket: 2 });
     for (let polls = 0; polls < 3; polls++) hub.poll();
     expect(registry.subscriberOf('s')).toBe(-1);
   });

@@ -146,8 +146,8 @@ describe('an MQTT client', () => {
   const session = 0xfffffffe;
 
   it.each([
-    { session, clean: true, again: false, id: 'client-ü' },
-    { session, clean: false, again: true, id: '' },
+    { session, clean: true, again: false, ticket: 7, id: 'client-ü' },
+    { session, clean: false, again: true, ticket: 2 ** 40, id: '' },
   ])('takes its id, with or without a session, for the first time or again', (values) => {
     expect(readBack((ring) => writeRegister(ring, values), readRegister)).toMatchObject({
       kind: ToOwnerRecord.Register,

@@ -53,6 +53,7 @@ export class MqttPeer implements MqttHost, RolesClient {
   #admitted: Admitted | undefined;
   /** Asked for its id, and has not got it, or is not in yet in all of its roles. */
   #joining: { readonly request: JoinRequest; readonly answer: (joined: Joined) => void } | undefined;
+  #ticket = 0;
   #isRegistered = false;
   #kept: KeptSession | undefined;
   #restored: MqttSubscriptions | undefined;
@@ -205,10 +206,11 @@ export class MqttPeer implements MqttHost, RolesClient {
   /** A new owner asks for this edge's clients. */
   resync(): void {
     const { request } = this.#joining ?? {};
-    if (this.#hasLeft || (request === undefined && !this.#isRegistered)) return;
+    const again = this.#isRegistered;
+    if (this.#hasLeft || (request === undefined && !again)) return;
     const { id } = this.#admitted!.actor;
     const clean = request?.cleanStart ?? false;
-    this.#deps.line.register({ session: this.number, id, clean, again: this.#isRegistered });
+    this.#deps.line.register({ session: this.number, id, clean, again }, this.#ticket);
     this.#roles?.sayWill();
   }
 
@@ -257,9 +259,7 @@ export class MqttPeer implements MqttHost, RolesClient {
   join(request: JoinRequest, answer: (joined: Joined) => void): void {
     this.#joining = { request, answer };
     this.silenceMsMin = request.silenceMsMin;
-    this.#peers.register(this);
-    const { id, cleanStart: clean } = request;
-    this.#deps.line.register({ session: this.number, id, clean, again: false });
+    this.#ticket = this.#peers.register(this, request);
   }
 
   becomeDevice(): void {

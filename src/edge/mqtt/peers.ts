@@ -5,7 +5,7 @@ import { LOOK_MS } from '../../limits.ts';
 import { Counter, type Counters } from '../../memory/counters.ts';
 import type { PresenceReader } from '../../presence/table.ts';
 import { NO_WILL } from '../../records/requests.ts';
-import type { KeptSession, MqttHost, PublishedWill } from '../../wire/mqtt/host.ts';
+import type { JoinRequest, KeptSession, MqttHost, PublishedWill } from '../../wire/mqtt/host.ts';
 import { decodeKeptSession, encodeKeptSession, unsettled } from '../../wire/mqtt/kept.ts';
 import type { MqttContext } from '../../wire/mqtt/session.ts';
 import type { TopicLayout } from '../../wire/mqtt/topics.ts';
@@ -101,8 +101,10 @@ export class MqttPeers {
     this.#deps.counters.add(Counter.mqttConnections, -1);
   }
 
-  register(peer: MqttPeer): void {
+  /** The peer asks the owner for its id. @returns its place in the order of all peers */
+  register(peer: MqttPeer, { id, cleanStart: clean }: JoinRequest): number {
     this.#byNumber.set(peer.number, peer);
+    return this.#deps.line.register({ session: peer.number, id, clean, again: false });
   }
 
   /** The peer has left the hub. */
