@@ -119,10 +119,10 @@ export class RawPeer {
     this.#socket.pause();
   }
 
-  /** Takes about so many bytes more, then nothing. */
+  /** Takes about so many bytes more, then nothing; or all that there is when the connection ends. */
   readSome(bytes: number): Promise<void> {
     const until = this.#socket.bytesRead + bytes;
-    return new Promise((resolve) => {
+    const taken = new Promise<void>((resolve) => {
       const stop = (): void => {
         if (this.#socket.bytesRead < until) return;
         this.#socket.off('data', stop).pause();
@@ -130,6 +130,7 @@ export class RawPeer {
       };
       this.#socket.on('data', stop).resume();
     });
+    return Promise.race([taken, this.closed]);
   }
 
   /** Ends the connection with a TCP reset and no close frame. */
