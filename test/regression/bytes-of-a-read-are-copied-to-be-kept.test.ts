@@ -39,7 +39,12 @@ describe('a will', () => {
     const hub = new OneThreadHub();
     const subscriber = await hub.peer('subscriber', 's');
     subscriber.say({ op: 'subscribe', devices: ['d'] });
-    const will = { topic: 'devices/d/message', payload: Buffer.from('{"a":1}'), qos: 1, retain: false } as const;
+    const will = {
+      topic: 'devices/d/message',
+      payload: Buffer.from('{"a":1}'),
+      qos: 1,
+      retain: false,
+    } as const;
     const client = await Client.in(hub, 'd', { connect: { will } });
     hub.replaceOwner();
     await hub.settle();
