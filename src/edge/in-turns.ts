@@ -237,7 +237,7 @@ class Turns<Session> {
 
   /** The transport's bytes are gone when its handler returns. */
   #copy(bytes: Uint8Array): Uint8Array {
-    if (bytes.length > CHUNK_BYTES / 4) return bytes.slice();
+    if (bytes.length > CHUNK_BYTES / 4) return new Uint8Array(bytes); // the slice of a Buffer is no copy
     if (this.#chunkUsed + bytes.length > this.#chunk.length) {
       this.#chunk = new Uint8Array(CHUNK_BYTES);
       this.#chunkUsed = 0;

@@ -72,7 +72,7 @@ export class HubSocket<Session> implements Connection<Session> {
 
   receive(frame: string | Uint8Array): void {
     const isText = typeof frame === 'string';
-    const bytes = isText ? Buffer.from(frame) : Uint8Array.from(frame);
+    const bytes = Buffer.from(frame as Uint8Array); // a Buffer, as a stream hands it on
     this.#handlers.message(this, bytes, !isText);
     bytes.fill(0); // as the transport uses it again
   }

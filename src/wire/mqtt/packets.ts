@@ -6,6 +6,7 @@ import { PacketType, Reason, type Version } from './constants.ts';
 import { REQUEST_FILTERS_MAX } from './limits.ts';
 import { Carrier, createProperties, hasWildcard, readProperties } from './properties.ts';
 import { isMqttText, Reader } from './reader.ts';
+import { hasReason } from './reason-codes.ts';
 
 /** A packet that ends its connection. */
 export interface Malformed {
@@ -340,7 +341,7 @@ export function readAcknowledgement(
   reader.open(bytes, start, end);
   const packetId = reader.u16();
   if (packetId === 0) return malformed('packet id 0', idReason());
-  if (version === 5 && reader.at < end) reader.u8();
+  if (version === 5 && reader.at < end && !hasReason(head >> 4, reader.u8())) return unlisted();
   if (version === 5 && reader.at < end) {
     const reason = readProperties(reader, Carrier.acknowledgement, properties);
     if (reason !== 0) return malformed('properties of an acknowledgement', reason);
@@ -361,6 +362,7 @@ export function readDisconnect(
   let reason: number = Reason.success;
   let sessionExpirySeconds: number | undefined;
   if (version === 5 && reader.at < end) reason = reader.u8();
+  if (!hasReason(PacketType.disconnect, reason)) return unlisted();
   if (version === 5 && reader.at < end) {
     const problem = readProperties(reader, Carrier.disconnect, properties);
     if (problem !== 0) return malformed('properties of DISCONNECT', problem);
@@ -373,6 +375,10 @@ export function readDisconnect(
 /** Validates a PINGREQ. @returns undefined when it is valid */
 export function pingProblem(head: number, start: number, end: number): Malformed | undefined {
   return (head & 0x0f) !== 0 || end !== start ? malformed('PINGREQ with flags or bytes') : undefined;
+}
+
+function unlisted(): Malformed {
+  return malformed('a reason code that MQTT does not have for this packet', Reason.protocolError);
 }
 
 const FLAGS = 'flags in the fixed header that MQTT does not have';

@@ -170,11 +170,12 @@ function readValue(reader: Reader, identifier: number, into: Properties): number
   }
 }
 
-/** The hub does not use response topics, but they must be valid topics (MQTT 5, section 3.3.2.3.5). */
+/** The hub does not use response topics, but they must be valid topics (MQTT 5, sections 3.3.2.3.5 and 4.7.3). */
 function readResponseTopic(reader: Reader): number {
   const start = reader.at + 2;
   if (!reader.skipString()) return Reason.malformedPacket;
-  return hasWildcard(reader.bytes, start, reader.at) ? Reason.protocolError : 0;
+  const isTopic = reader.at > start && !hasWildcard(reader.bytes, start, reader.at);
+  return isTopic ? 0 : Reason.protocolError;
 }
 
 const PLUS = 0x2b;
