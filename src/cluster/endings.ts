@@ -23,6 +23,8 @@ export interface EndingsDeps {
   /** The highest number of a claim that this node knows, and the highest that it heard recently; 0 none. */
   known(kind: HomeKind, id: string): number;
   heard(kind: HomeKind, id: string): number;
+  /** Nodes that are alive, and not fenced or still joining. */
+  askable(): Iterable<Peer>;
 }
 
 export class Endings {
@@ -48,7 +50,10 @@ export class Endings {
   end(kind: HomeKind, id: string, forAll = 0): void {
     const highest = this.#highest(kind, id);
     const number = forAll === 0 ? highest + ENDED_AHEAD : Math.max(forAll, highest + 1);
-    this.#endings.set(homeKey(kind, id), { kind, id, number, livesOn: false });
+    const ending = { kind, id, number, livesOn: false };
+    this.#endings.set(homeKey(kind, id), ending);
+    // A node that is coming back takes no calls yet, and its session has opened: nothing else tells it.
+    for (const peer of this.#deps.askable()) if (peer.isOpen && !peer.isReady) announce(peer, ending);
     const home = this.#deps.home(kind, id);
     if (home !== undefined && home.departure === undefined) home.number = number + 1; // what stays is its next life
   }
@@ -112,12 +117,7 @@ export class Endings {
    * this session.
    */
   sessionOpened(peer: Peer): void {
-    for (const ending of this.#endings.values()) {
-      if (ending.livesOn) continue;
-      const { kind, id, number } = ending;
-      ended.write(peer.session, { kind, id, number });
-      tell(peer, ending);
-    }
+    for (const ending of this.#endings.values()) if (!ending.livesOn) announce(peer, ending);
   }
 
   /** Another node has ended the id, with this number. */
@@ -131,6 +131,12 @@ export class Endings {
 
 function isOver({ livesOn, number }: Ending, claimed: number): boolean {
   return !livesOn && claimed <= number;
+}
+
+function announce(peer: Peer, ending: Ending): void {
+  const { kind, id, number } = ending;
+  ended.write(peer.session, { kind, id, number });
+  tell(peer, ending);
 }
 
 /** @param least a number that outranks the peer's claim, if that is known */

@@ -31,6 +31,7 @@ export class Homes {
     home: (kind, id) => this.get(kind, id),
     known: (kind, id) => this.#known(kind, id),
     heard: (kind, id) => this.#traces.heard(homeKey(kind, id)),
+    askable: () => this.#deps.askable(),
   });
 
   constructor(deps: HomesDeps) {
@@ -141,9 +142,10 @@ export class Homes {
     const parts = [...own!, ...late];
     const peer = to?.isOpen ? to : to === undefined ? this.#deps.keeperOf(id) : undefined;
     this.#drop(found);
-    if (peer === undefined)
-      this.#keep(createHome(kind, id, number + 1, false), parts); // nobody is there to take it
-    else {
+    if (peer === undefined) {
+      // Nobody is there to take it. It stays, unless it has ended: a connection made here next would have it again.
+      if (!this.endings.isOver(kind, id, number)) this.#keep(createHome(kind, id, number + 1, false), parts);
+    } else {
       this.endings.tellHome(peer, kind, id);
       writeHandOver(peer.session, found, parts, to === undefined);
       this.#traces.leave(found, peer.node);

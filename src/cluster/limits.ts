@@ -154,6 +154,8 @@ export const QUIET_TICK_MS = 100;
 /** A request to the bucket, ms; and how old a `seeding` may be before another node takes it over, ms. */
 export const BUCKET_MS = 4_000;
 export const SEEDING_MS = 10_000;
+/** Entries of the bucket that are written at once. */
+export const BUCKET_WRITES_MAX = 64;
 
 /** Beyond an event's payload: the batch's head, the record's head, the event's head and a status of 64 characters. */
 export const MESSAGE_OVERHEAD_BYTES = 40 + 8 + 48 + 256 + 8;

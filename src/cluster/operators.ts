@@ -17,7 +17,7 @@ import {
 import type { SetPair } from './commands.ts';
 import type { LinkCounts } from './figures.ts';
 import type { OperatorChange } from './host.ts';
-import { BUCKET_MS, CONFIRM_LATE_MS, CONFIRM_MS, SEEDING_MS } from './limits.ts';
+import { BUCKET_MS, BUCKET_WRITES_MAX, CONFIRM_LATE_MS, CONFIRM_MS, SEEDING_MS } from './limits.ts';
 import { type SeedPlan, seedBucket } from './seeding.ts';
 import { after, within } from './time-limits.ts';
 
@@ -51,8 +51,6 @@ export type ChangeResult =
 const RETRY_MS = 300;
 /** Failed readings are reported at most once in this time, ms. */
 const FAILURES_EVERY_MS = 10_000;
-/** Entries written at once. */
-const WRITES_MAX = 64;
 
 export class Operators {
   readonly #deps: OperatorsDeps;
@@ -172,8 +170,8 @@ export class Operators {
 
   async #write(kv: KV, changes: readonly OperatorChange[]): Promise<number> {
     let revision = 0;
-    for (let at = 0; at < changes.length; at += WRITES_MAX) {
-      const writes = changes.slice(at, at + WRITES_MAX).map((change) => this.#writeEntry(kv, change));
+    for (let at = 0; at < changes.length; at += BUCKET_WRITES_MAX) {
+      const writes = changes.slice(at, at + BUCKET_WRITES_MAX).map((change) => this.#writeEntry(kv, change));
       revision = Math.max(revision, ...(await within(BUCKET_MS, 'no answer in time', Promise.all(writes))));
     }
     return revision;
@@ -238,7 +236,6 @@ export class Operators {
         staleMs: SEEDING_MS,
         readMarker: () => readMarker(kv),
         changes: () => (this.hasObeyed ? this.known : snapshot),
-        write: (changes) => this.#write(kv, changes),
       }));
     await this.#follow(kv, marker);
   }

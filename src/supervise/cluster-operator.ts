@@ -11,7 +11,7 @@ import { type OperatorCommand, type OperatorResult, ToOwner } from '../records/c
 import { ClusterAway, type ClusterThread } from './cluster-thread.ts';
 
 export interface ClusterOperatorDeps {
-  readonly cluster: Pick<ClusterThread, 'ask' | 'state'>;
+  readonly cluster: Pick<ClusterThread, 'ask' | 'refusal'>;
   /** Asks this hub's owner. */
   operate(command: OperatorCommand): Promise<OperatorResult>;
   readonly presence: PresenceReader;
@@ -32,7 +32,7 @@ export class ClusterOperator {
     this.#deps = deps;
   }
 
-  /** @throws ClusterAway if the cluster is disconnected: nothing can be changed */
+  /** @throws ClusterAway if nothing can be changed: the cluster is disconnected, or this node is not part of it yet */
   async operate(command: OperatorCommand): Promise<OperatorResult> {
     switch (command.kind) {
       case ToOwner.SetRow:
@@ -144,8 +144,8 @@ export class ClusterOperator {
   }
 
   #assertConnected(): void {
-    if (this.#deps.cluster.state === 'disconnected')
-      throw new ClusterAway('the cluster is disconnected: nothing can be changed');
+    const { refusal } = this.#deps.cluster;
+    if (refusal !== undefined) throw new ClusterAway(refusal);
   }
 
   /** @throws ClusterAway if the bucket does not accept it */

@@ -138,6 +138,14 @@ export class ClusterThread {
       : 'disconnected';
   }
 
+  /** Why nothing can be changed now; undefined: it can. */
+  get refusal(): string | undefined {
+    if (this.state === 'connected') return undefined;
+    return this.#isConnected && this.#thread.life !== undefined
+      ? 'this node is not part of the cluster yet: ask again'
+      : 'the cluster is disconnected: nothing can be changed';
+  }
+
   /**
    * The current counts of this hub's links; if the link does not answer soon, the last known ones. Without a link there
    * are no other nodes.

@@ -15,10 +15,13 @@ function setUp({
   home,
   known = 0,
   heard = 0,
+  peers = [],
 }: {
   home?: Partial<Home>;
   known?: number;
   heard?: number;
+  /** Whether the session of each other node is open, and whether the node takes calls. */
+  peers?: readonly Pick<Peer, 'isOpen' | 'isReady'>[];
 } = {}) {
   const session = new BatchWriter();
   const peer = { session } as unknown as Peer;
@@ -38,6 +41,7 @@ function setUp({
     home: () => home as Home | undefined,
     known: () => known,
     heard: () => heard,
+    askable: () => peers.map((other) => ({ ...other, session }) as unknown as Peer),
   });
   return { endings, peer, told };
 }
@@ -54,6 +58,18 @@ describe('a device that an operator has ended', () => {
       endings.number(subscriber, 'dev-1'),
     ];
     expect(numbers).toEqual([5, 0, 0]);
+  });
+
+  it('is named at once where a node is back and takes no calls yet', () => {
+    for (const [isOpen, isReady, count] of [
+      [true, false, 2],
+      [true, true, 0],
+      [false, false, 0],
+    ] as const) {
+      const { endings, told } = setUp({ peers: [{ isOpen, isReady }] });
+      endings.end(device, 'dev-1', 5);
+      expect(told()).toHaveLength(count);
+    }
   });
 
   it('begins its next life above its end and below the next end, whichever nodes are asked', () => {

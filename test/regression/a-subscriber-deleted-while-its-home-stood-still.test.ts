@@ -290,7 +290,10 @@ class Deletions {
     this.#log = [`TEST_SEED=${seed}`];
     this.#random = new Random(seed);
     this.#simulation = new Simulation(this.#random, 0);
-    for (const name of ['a', 'b', 'c']) this.#simulation.start(name);
+    for (const name of ['a', 'b', 'c']) {
+      const { host } = this.#simulation.start(name);
+      host.onCall = (number) => host.endSubscriber('ann', Number(number));
+    }
     this.#simulation.run(3000);
   }
 
@@ -347,10 +350,10 @@ class Deletions {
     if (asked === undefined) return;
     this.#note('is deleted');
     const number = asked.node.homes.endings.numberForAll(kind, 'ann');
-    for (const node of this.#nodes) {
-      const end = () => node.host.endSubscriber('ann', number);
-      if (!node.frozen && node.side === 0) this.#simulation.cross(node, end);
-    }
+    this.#simulation.cross(asked, () => asked.host.endSubscriber('ann', number));
+    // A node that stands still for less than the time-out, or is split off together with this one, is told later.
+    for (const { name } of this.#nodes)
+      if (name !== asked.name) void asked.node.call(name, 'end', Buffer.from(String(number)));
     this.#kept = [];
     this.#simulation.run(10);
   }

@@ -25,7 +25,7 @@ function node() {
   const bucket = { isFull: false, pairs: [] as SetPair[] };
   const operator = new ClusterOperator({
     cluster: {
-      state: 'connected',
+      refusal: undefined,
       ask: async ({ ask, changes, device, subscriber }: Question) => {
         const isOf = (pair: SetPair): boolean =>
           pair.device === (device ?? pair.device) && pair.subscriber === (subscriber ?? pair.subscriber);
@@ -41,7 +41,7 @@ function node() {
         }
         return { ok: true, revision: written.length, pendingNodes: ['node-b'] };
       },
-    } as unknown as Pick<ClusterThread, 'ask' | 'state'>,
+    } as unknown as Pick<ClusterThread, 'ask' | 'refusal'>,
     operate: async (command) => hub.owner.operate(command),
     presence: hub.reader,
     rules: () => [],

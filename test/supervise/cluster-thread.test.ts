@@ -81,6 +81,22 @@ describe('A link', () => {
     expect(cluster.state).toBe('connected');
   });
 
+  it('says why nothing can be changed: NATS is away, or the node is not in the cluster yet', async () => {
+    const cluster = await start();
+    says({ kind: 'connected', connected: false });
+    const away = 'the cluster is disconnected: nothing can be changed';
+    expect(cluster.refusal).toBe(away);
+    says({ kind: 'connected', connected: true });
+    for (const phase of ['joining', 'fenced', 'claiming'] as const) {
+      says({ kind: 'phase', phase });
+      expect(cluster.refusal, phase).toBe('this node is not part of the cluster yet: ask again');
+    }
+    says({ kind: 'phase', phase: 'in' });
+    expect(cluster.refusal).toBeUndefined();
+    isRunning = false;
+    expect(cluster.refusal).toBe(away);
+  });
+
   it('that ends answers nobody who waits', async () => {
     const cluster = await start();
     const asked = cluster.ask<'locate'>({ ask: 'locate', device: 'dev-1' });

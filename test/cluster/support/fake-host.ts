@@ -440,7 +440,11 @@ export class FakeHost implements ClusterHost {
     this.onApply(changes, revision);
   }
 
+  /** What a call from another node does here. */
+  onCall: (body: string) => void = () => {};
+
   call(name: string, body: Uint8Array): Promise<CallAnswer> {
+    this.onCall(Buffer.from(body).toString());
     if (name === 'throw') return Promise.reject(new Error('a route that fails'));
     return Promise.resolve({ status: 200, body: Buffer.from(`${this.name} ${name} ${Buffer.from(body)}`) });
   }
