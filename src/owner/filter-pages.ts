@@ -109,6 +109,7 @@ export class FilterPages {
     const { registry, walks } = this.#deps;
     const { filters } = registry;
     const isLeft = (row: number): boolean => {
+      if (!registry.isFiltered(row)) return false;
       const state = registry.rowState(row);
       // Of one whose silence is on record, every filter is silent too.
       if (state === RowState.paused) return filters.isResuming(slot);
@@ -229,13 +230,16 @@ export class FilterPages {
     return this.#deps.registry.filters.find(subscriber, filter.slice(0, -1)) === slot;
   }
 
-  /** Collects the subscriber's rows that become active again. @returns whether all rows were visited */
+  /**
+   * Collects the subscriber's rows that match, those that are followed by id, too, included. @returns whether all rows
+   * were visited
+   */
   gather(job: PageJob, passes: (row: number) => boolean = () => true): boolean {
     const { registry, walks } = this.#deps;
     const prefix = Buffer.from(job.filter.slice(0, -1));
     walks.advance(job.walk!, SLICE_SLOTS, (row) => {
       const device = registry.subscriptions.rows.device[row]!;
-      const matches = registry.isFiltered(row) && registry.idStartsWith(device, prefix);
+      const matches = isSubscribed(registry.rowState(row)) && registry.idStartsWith(device, prefix);
       if (matches && passes(row)) job.devices.push(device);
       return true;
     });
@@ -268,11 +272,15 @@ export class FilterPages {
     const before = registry.rowState(row) as RowState;
     const isKnown = isSubscribed(before);
     const input = isGained && !isKnown ? 'subscribe' : job.input;
+    // A subscription by id has a status of its own, which its filters' pauses and resumes leave alone.
+    const isOwn = isKnown && !registry.isFiltered(row) && job.input !== 'subscribe';
     // Nobody has asked for what is paused meanwhile to be active.
+    const isKept = isOwn || (isKnown && job.isUnasked);
     // Stryker disable next-line BooleanLiteral: a grant counts for no input of a page
-    let after = isKnown && job.isUnasked ? before : nextRowState(before, input, false);
+    let after = isKept ? before : nextRowState(before, input, false);
     // The pages of a resume did not all come: these are another connection's, or another owner's.
-    if (!job.isUnasked && registry.filters.isResuming(job.slot)) after = nextRowState(after, 'resume', false);
+    if (!isOwn && !job.isUnasked && registry.filters.isResuming(job.slot))
+      after = nextRowState(after, 'resume', false);
     // A row that an operator merely allowed is not followed by id.
     const ownTypes = before === RowState.allow ? 0 : registry.subscriptions.rows.ownTypes[row]!;
     subscriptions.setTypes(row, ownTypes, registry.filters.typesOf(subscriber, id, ownTypes));

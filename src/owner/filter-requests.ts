@@ -163,13 +163,17 @@ export class FilterRequests {
       if (isFiltered && request.op === 'pause') {
         if (!this.#isElsewhereActive(subscriber, device))
           page.change(row, nextRowState(state, 'pause', false));
-      } else if (isFiltered && isActive && nextRowState(state, 'resume', false) === RowState.active) {
-        target.devices.push(device);
-      }
+      } else if (isActive && this.#isFollowedAfter(device, state, isFiltered)) target.devices.push(device);
       return true;
     });
     subscriptions.end(page);
     return target.walk!.next === NONE;
+  }
+
+  /** Whether a resumed filter follows the device: a subscription by id keeps its own status. */
+  #isFollowedAfter(device: number, state: RowState, isFiltered: boolean): boolean {
+    if (!this.#pages.isMatchable(device)) return false;
+    return (isFiltered ? nextRowState(state, 'resume', false) : state) === RowState.active;
   }
 
   #loseFilter(subscriber: number, row: number, device: number, isFiltered: boolean, page: Page): void {

@@ -17,7 +17,7 @@ function following(state: RowStateName = 'active', filterState: RowStateName = s
   return { hub, session, slot: hub.subscriber('s') };
 }
 
-const page = { page: 'dev-*', devices: ['dev-f active'], more: false, waits: false };
+const page = { page: 'dev-*', devices: ['dev-f active', 'dev-o active'], more: false, waits: false };
 
 describe('an input to rows of filters', () => {
   it('silence names the filter and what is followed by id', () => {
@@ -145,7 +145,7 @@ describe('a device beneath a paused filter', () => {
     hub.sweeps.reconnect(slot, session);
     expect(hub.frames(session)).toMatchObject([
       { devices: ['dev-o active'], filters: [`d* ${RowState.active}`] },
-      { page: 'd*', devices: ['dev-f active'] },
+      { page: 'd*', devices: ['dev-f active', 'dev-o active'] },
     ]);
   });
 });
@@ -230,7 +230,7 @@ describe('a request for everything', () => {
     hub.settle();
     expect(hub.frames(session)).toEqual([
       { ...plain, answer: request, refused: [], devices: ['dev-o active'], filters: ['dev-* 3'] },
-      { ...page, devices: ['dev-2 active', 'dev-f active'] },
+      { ...page, devices: ['dev-2 active', 'dev-f active', 'dev-o active'] },
     ]);
     expect(hub.states('s')).toEqual(['dev-2 active', 'dev-f active', 'dev-o active']);
   });
@@ -263,7 +263,7 @@ describe('a request for everything', () => {
       { ...answer, devices: ['dev-1 active'], filters: [], more: true },
       { ...answer, devices: ['dev-2 active'], filters: [], more: true },
       { ...answer, devices: ['dev-3 active'], filters: ['dev-* 3'], more: false },
-      { ...page, devices: [] },
+      { ...page, devices: ['dev-1 active'], more: true, waits: true },
     ]);
   });
 
