@@ -26,6 +26,7 @@ export function createApp(tls: AdminOptions['tls']) {
     headersTimeout: HEAD_MS_MAX,
     requestTimeout: REQUEST_MS_MAX,
     connectionsCheckingInterval: TIMEOUTS_EVERY_MS,
+    requireHostHeader: false, // whoever names no host is answered (wire contract)
   };
   // Typed loosely, so that the app has one type with and without: no route looks at its server's class.
   const server: object =
@@ -49,6 +50,11 @@ export function createApp(tls: AdminOptions['tls']) {
     },
   }).withTypeProvider<ZodTypeProvider>();
   app.server.maxConnections = CONNECTIONS_MAX;
+  // What a client expects beside 100-continue need not be met; Node would refuse it, and not in JSON.
+  app.server.on(
+    'checkExpectation',
+    (request, response) => void app.server.emit('request', request, response),
+  );
   app.decorateRequest('dataText', '');
   app.decorateRequest('bodyText', '');
   app.setValidatorCompiler(validatorCompiler);

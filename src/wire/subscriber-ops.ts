@@ -8,7 +8,8 @@ import { scanKey, scanString, scanValue, skipSpace } from './json-scan.ts';
 
 const ID_CHARACTERS_MAX = 256;
 const EPOCH_CHARACTERS_MAX = 64;
-const MALFORMED_CHARACTERS_MAX = 128;
+/** An id that is a little too long is echoed whole. */
+const MALFORMED_CHARACTERS_MAX = 256;
 
 /** What a list of devices names. */
 export interface Named {
@@ -205,8 +206,7 @@ function listDevices(devices: unknown): Listed {
   }
   const named = { devices: new Set<string>(), filters: new Set<string>(), malformed: new Set<string>() };
   for (const name of devices) {
-    if (typeof name !== 'string')
-      named.malformed.add(cut(JSON.stringify(typeof name === 'object' ? null : name)));
+    if (typeof name !== 'string') named.malformed.add(shown(name));
     else if (isId(name)) named.devices.add(name);
     else if (isPattern(name)) named.filters.add(name);
     else named.malformed.add(cut(name));
@@ -217,9 +217,9 @@ function listDevices(devices: unknown): Listed {
   };
 }
 
-/** Of what is echoed no more than an id may have. */
+/** What is echoed of it. What is cut ends in a character that no id has, so it never names another id. */
 function cut(text: string): string {
-  return text.slice(0, MALFORMED_CHARACTERS_MAX);
+  return text.length <= MALFORMED_CHARACTERS_MAX ? text : `${text.slice(0, MALFORMED_CHARACTERS_MAX)}…`;
 }
 
 function badList(message: string): Failed {

@@ -86,8 +86,8 @@ export class SubscriberRoute implements ListenerHandlers<SubscriberSession> {
       : parseSubscriberOp(Buffer.from(frame.buffer, frame.byteOffset, frame.length).toString('utf8'));
     const cost = 1 + (parsed.ok ? parsed.ids * COST_PER_DEVICE : 0);
     const isInTime = edge.charge(session, cost, now);
-    if (!parsed.ok) edge.refuse(session, parsed);
-    else if (!isInTime) edge.refuseOverRate(session, cost, parsed.id, now);
+    if (!isInTime) edge.refuseOverRate(session, cost, parsed.id, now);
+    else if (!parsed.ok) edge.refuse(session, parsed);
     else if (parsed.op === 'list') edge.request(session, { ...LIST, id: parsed.id }, now);
     else if (parsed.op === 'since') edge.noteSince(session, parsed);
     else if ('named' in parsed) {

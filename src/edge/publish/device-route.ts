@@ -56,10 +56,10 @@ export class DeviceRoute implements ListenerHandlers<DeviceSession> {
     const frame = this.#frame;
     const problem = binary ? parseDeviceBinary(bytes, frame) : parseDeviceText(bytes, frame);
     const isInTime = edge.charge(session, 1, now);
-    if (problem !== undefined) {
-      edge.refuse(session, { code: errors.badRequest.code, message: problem, id: ackIdOf(bytes, frame) });
-    } else if (!isInTime) {
+    if (!isInTime) {
       edge.refuseOverRate(session, 1, ackIdOf(bytes, frame), now);
+    } else if (problem !== undefined) {
+      edge.refuse(session, { code: errors.badRequest.code, message: problem, id: ackIdOf(bytes, frame) });
     } else {
       edge.publisher.event(session, bytes, frame, now);
     }

@@ -64,12 +64,7 @@ export class GatewayRoute implements ListenerHandlers<GatewaySession> {
     if (!edge.accepts(session, bytes.length, now)) return;
     session.aliveAt = Math.floor(now);
     if (binary) {
-      edge.charge(session, 1, now);
-      edge.refuse(session, {
-        code: errors.badRequest.code,
-        message: 'a gateway sends text frames only',
-        id: '',
-      });
+      this.#refuse(session, { ...badRequest, message: 'a gateway sends text frames only' }, now);
       return;
     }
     const frame = this.#frame;
@@ -85,12 +80,12 @@ export class GatewayRoute implements ListenerHandlers<GatewaySession> {
     const frame = this.#frame;
     edge.publisher.heard(device, now);
     const isInTime = edge.charge(device, 1, now);
-    if (problem !== undefined) {
-      edge.refuse(device, { code: errors.badRequest.code, message: problem, id: ackIdOf(bytes, frame) });
-    } else if (frame.op === 'close') {
+    if (problem === undefined && frame.op === 'close') {
       edge.gateways.goodbye(device); // over the rate, too: it costs less than a device that stays
     } else if (!isInTime) {
       edge.refuseOverRate(device, 1, ackIdOf(bytes, frame), now);
+    } else if (problem !== undefined) {
+      edge.refuse(device, { code: errors.badRequest.code, message: problem, id: ackIdOf(bytes, frame) });
     } else if (frame.op === undefined) {
       const { code, message } = unknownOp(frame);
       edge.refuse(device, { code, message, id: ackIdOf(bytes, frame) });
@@ -111,7 +106,7 @@ export class GatewayRoute implements ListenerHandlers<GatewaySession> {
       this.#silence(gateway, silenced, bytes, now);
     } else if (problem !== undefined || op === undefined) {
       const why = problem === undefined ? unknownOp(frame) : { ...badRequest, message: problem };
-      this.#refuse(gateway, why, bytes, now);
+      this.#refuse(gateway, why, now, bytes);
     } else if (op === 'close') {
       edge.charge(gateway, 1, now); // the goodbye of a device that is not there
     } else {
@@ -124,20 +119,21 @@ export class GatewayRoute implements ListenerHandlers<GatewaySession> {
   #silence(gateway: GatewaySession, why: Silenced, bytes: Uint8Array, now: number): void {
     const { device } = this.#frame;
     if (why !== 'overRate') {
-      this.#refuse(gateway, silencedProblems[why], bytes, now);
+      this.#refuse(gateway, silencedProblems[why], now, bytes);
       return;
     }
     const codec = gateway.codec.device(device);
     this.#edge.refuseOverRate(gateway, CONNECT_COST, ackIdOf(bytes, this.#frame), now, codec);
   }
 
-  /** Refuses a frame that no device pays for. */
-  #refuse(gateway: GatewaySession, { cost, ...why }: Why, bytes: Uint8Array, now: number): void {
+  /** Refuses a frame that no device pays for. @param bytes of a text frame, which `this.#frame` has the ranges of */
+  #refuse(gateway: GatewaySession, { cost, ...why }: Why, now: number, bytes?: Uint8Array): void {
     const edge = this.#edge;
-    const { device } = this.#frame;
-    edge.charge(gateway, cost, now);
+    const device = bytes === undefined ? '' : this.#frame.device;
+    const id = bytes === undefined ? '' : ackIdOf(bytes, this.#frame);
     const codec = device === '' ? gateway.codec : gateway.codec.device(device);
-    edge.refuse(gateway, { ...why, id: ackIdOf(bytes, this.#frame) }, codec);
+    if (edge.charge(gateway, cost, now)) edge.refuse(gateway, { ...why, id }, codec);
+    else edge.refuseOverRate(gateway, cost, id, now, codec);
   }
 
   controlPong({ session }: GatewayConnection): void {
