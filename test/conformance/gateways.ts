@@ -386,10 +386,14 @@ export function gateways({ env }: MatrixRow): void {
       const dev = uniqueId('dev');
       await gateway.message(dev, 'connected');
       for (let sent = 0; sent < 8; sent++) gateway.sendText('{"type":"message"}');
+      const refusal = await gateway.frames.next(({ code }) => code === 111);
+      expect(refusal).toMatchObject({ op: 'error', retryAfterMs: expect.any(Number) });
+      expect(refusal).not.toHaveProperty('device');
       // Connecting a device costs the gateway a fiftieth: without the bad frames it could connect 250.
       const prefix = uniqueId('many');
       for (const n of numbersFrom(1, 200)) gateway.tell('open', `${prefix}.${n}`);
-      expect(await gateway.frames.next(({ code }) => code === 111)).toMatchObject({
+      const isOfDevice = ({ code, device }: Frame) => code === 111 && device !== undefined;
+      expect(await gateway.frames.next(isOfDevice)).toMatchObject({
         op: 'error',
         device: expect.stringMatching(prefix),
         retryAfterMs: expect.any(Number),
