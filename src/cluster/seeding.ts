@@ -4,7 +4,7 @@
  * thread only.
  */
 import { randomUUID } from 'node:crypto';
-import type { KV } from '@nats-io/kv';
+import type { KV, KvEntry, KvPutOptions } from '@nats-io/kv';
 import { entryKey, entryValue, MARKER_KEY, SEEDING_KEY } from './bucket-entries.ts';
 import type { OperatorChange } from './host.ts';
 import { BUCKET_MS, BUCKET_WRITES_MAX } from './limits.ts';
@@ -26,7 +26,7 @@ const OTHERS_MS = 5_000;
 const LOOK_EVERY_MS = 200;
 
 export interface SeedOptions {
-  readonly kv: Pick<KV, 'get' | 'create' | 'update' | 'delete'>;
+  readonly kv: Pick<KV, 'get' | 'create' | 'put' | 'delete'>;
   readonly node: string;
   readonly plan: () => SeedPlan;
   /** Age of a `seeding` entry after which its node is considered dead. */
@@ -53,7 +53,7 @@ export async function seedBucket(options: SeedOptions): Promise<string> {
   if (late !== undefined) return late;
   await fill(options, turn, changes());
   const id = randomUUID();
-  await kv.update(MARKER_KEY, JSON.stringify({ id }), before?.revision ?? 0);
+  await kv.put(MARKER_KEY, JSON.stringify({ id }), replacing(before));
   await kv.delete(SEEDING_KEY);
   return id;
 }
@@ -71,16 +71,21 @@ async function fill(options: SeedOptions, turn: number, changes: readonly Operat
 
 async function writePart(options: SeedOptions, turn: number, part: readonly OperatorChange[]): Promise<void> {
   const { kv } = options;
-  const write = (change: OperatorChange, revision: number): Promise<number> =>
-    kv.update(entryKey(change), entryValue(change) ?? '', revision);
+  const write = (change: OperatorChange, before: KvEntry | null): Promise<number> =>
+    kv.put(entryKey(change), entryValue(change)!, replacing(before));
   await assertTurn(options, turn);
-  const areNew = await Promise.all(part.map((change) => succeeds(write(change, 0))));
+  const areNew = await Promise.all(part.map((change) => succeeds(write(change, null))));
   const others = part.filter((_, n) => areNew[n] === undefined);
   if (others.length === 0) return;
   // A node that died in the middle left them, or they were written just now.
   const left = await Promise.all(others.map((change) => kv.get(entryKey(change))));
   await assertTurn(options, turn);
-  await Promise.all(others.map((change, n) => write(change, left[n]?.revision ?? 0)));
+  await Promise.all(others.map((change, n) => write(change, left[n]!)));
+}
+
+/** @param entry as it was read; null: there was none. `KV.update` does not take that. */
+function replacing(entry: KvEntry | null): Pick<KvPutOptions, 'previousSeq'> {
+  return { previousSeq: entry?.revision ?? 0 };
 }
 
 /** @throws Error if another node has taken the turn, or has finished */
@@ -113,7 +118,7 @@ async function takeTurn({ kv, node, staleMs, readMarker }: SeedOptions): Promise
   if (taken !== undefined) return taken;
   const before = await kv.get(SEEDING_KEY);
   if ((await waitForMarker(readMarker, staleMs)) !== undefined || before === null) return undefined;
-  return succeeds(kv.update(SEEDING_KEY, value, before.revision));
+  return succeeds(kv.put(SEEDING_KEY, value, replacing(before)));
 }
 
 /** @returns the revision; undefined: another node was first */

@@ -29,14 +29,14 @@ function bucket() {
       if (textOf(key) !== undefined) throw new Error('wrong last sequence');
       return put(key, String(value));
     },
-    update: (key, value, expected) => write(key, String(value), expected),
+    put: (key, value, { previousSeq = Number.NaN } = {}) => write(key, String(value), previousSeq),
     delete: async (key) => void (await put(key, undefined)),
   };
   return { kv, put, textOf };
 }
 
 type Store = ReturnType<typeof bucket>;
-type Look = (op: 'get' | 'update', key: string) => boolean;
+type Look = (op: 'get' | 'put', key: string) => boolean;
 
 /** One node's view of the bucket. It stands still before the first operation that `stopsAt` names. */
 function stoppable({ kv }: Store, stopsAt: Look) {
@@ -49,7 +49,7 @@ function stoppable({ kv }: Store, stopsAt: Look) {
     stands = resolve;
   });
   let isStopped = false;
-  const pass = async (op: 'get' | 'update', key: string): Promise<void> => {
+  const pass = async (op: 'get' | 'put', key: string): Promise<void> => {
     if (!isStopped && stopsAt(op, key)) {
       isStopped = true;
       stands();
@@ -59,7 +59,7 @@ function stoppable({ kv }: Store, stopsAt: Look) {
   const stopped: Bucket = {
     ...kv,
     get: (key) => pass('get', key).then(() => kv.get(key)),
-    update: (key, ...rest) => pass('update', key).then(() => kv.update(key, ...rest)),
+    put: (key, ...rest) => pass('put', key).then(() => kv.put(key, ...rest)),
   };
   return { kv: stopped, stood, wake };
 }
@@ -93,8 +93,8 @@ const nthLook = (nth: number): Look => {
 
 it.each<[string, () => Look]>([
   ['between two parts', () => nthLook(2)],
-  ['as it writes the last entry', () => (op, key) => op === 'update' && key === lastKey],
-  ['as it writes the marker', () => (op, key) => op === 'update' && key === MARKER_KEY],
+  ['as it writes the last entry', () => (op, key) => op === 'put' && key === lastKey],
+  ['as it writes the marker', () => (op, key) => op === 'put' && key === MARKER_KEY],
 ])('A node that stands still %s changes nothing of what operators set meanwhile', async (_, stopsAt) => {
   const store = bucket();
   const a = stoppable(store, stopsAt());
@@ -111,10 +111,10 @@ it.each<[string, () => Look]>([
 
 it('A node that takes over and stands still changes nothing once the first node has finished', async () => {
   const store = bucket();
-  const a = stoppable(store, (op, key) => op === 'update' && key === MARKER_KEY);
+  const a = stoppable(store, (op, key) => op === 'put' && key === MARKER_KEY);
   const filling = seed('a', store, a.kv, known);
   await a.stood;
-  const b = stoppable(store, (op, key) => op === 'update' && key === lastKey);
+  const b = stoppable(store, (op, key) => op === 'put' && key === lastKey);
   const takingOver = seed('b', store, b.kv, known).catch((error: Error) => error);
   await b.stood;
   a.wake();
