@@ -91,7 +91,11 @@ export class Handovers {
     return true;
   }
 
-  /** The session has left. @returns the sessions that waited for it, in order; they no longer wait. Their events are still held */
+  /**
+   * The session has left.
+   * @returns the sessions that waited for it, in order. They no longer wait, but their events are still held: the caller
+   * passes them on, or drops them
+   */
   take(older: number): readonly HeldSession[] {
     const queue = this.#queues.get(older);
     if (queue === undefined) return [];

@@ -1,7 +1,7 @@
 /**
- * Events that the owner has read and keeps in its own memory until they can be numbered: for a connection that still has
- * to end, for a claim, for the end of a takeover. When it dies they are lost, and the next owner counts them by the gauge
- * that is kept here. Owner thread only.
+ * Events that the owner has read and cannot number yet: they wait in its own memory for an older connection to end, for
+ * a claim, or for the end of a takeover. If the owner dies, they are lost. A gauge in shared memory says how many, so
+ * that the next owner can count them. Owner thread only.
  */
 import { Counter, type Counters } from '../memory/counters.ts';
 import type { RecordViews } from '../memory/ring.ts';

@@ -53,8 +53,8 @@ const more = recordLayout(6, { session: 'u32', request: 'u32' });
 const synced = recordLayout(7, { term: 'u32' });
 /**
  * An MQTT client takes its id, before it has any role; the owner answers with `Registered` once an older connection
- * with the id has left. `again`: told to a new owner, of a client that an earlier one had registered. `ticket`: its place
- * in the order of all peers (`tickets.ts`).
+ * with the id has left. `again`: told to a new owner, of a client that an earlier one had registered. `ticket`: its
+ * place in the order of all peers (`tickets.ts`).
  */
 const register = recordLayout(20, {
   session: 'u32',

@@ -65,10 +65,7 @@ describe('a device that connects to several nodes within milliseconds', () => {
 
 describe('a gateway', () => {
   const gateway = (): Connection => ({ id: 'gw-1', alive: true, closed: undefined });
-  const claimed = (simulation: Simulation): string[] =>
-    [...simulation.nodes.values()]
-      .filter(({ node }) => node.homes.get(HomeKind.gateway, 'gw-1') !== undefined)
-      .map(({ name }) => name);
+  const claimed = (simulation: Simulation): string[] => simulation.homesOf(HomeKind.gateway, 'gw-1');
 
   it('that connects to several nodes within milliseconds keeps one connection', () => {
     for (let seed = 1; seed <= RUNS; seed++) {

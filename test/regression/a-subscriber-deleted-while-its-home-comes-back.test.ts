@@ -38,10 +38,7 @@ function awayAtA(seed = 1) {
     for (const other of simulation.nodes.keys())
       if (other !== name) void node.call(other, 'end', Buffer.from(String(number)));
   };
-  const homes = () =>
-    [...simulation.nodes.values()]
-      .filter(({ node }) => node.homes.get(kind, 'ann') !== undefined)
-      .map(({ name }) => name);
+  const homes = () => simulation.homesOf(kind, 'ann');
   return { simulation, at, deleteAt, homes };
 }
 
@@ -69,8 +66,7 @@ describe('A subscriber that is deleted while its home comes back', () => {
       simulation.run(100);
       simulation.thaw(a);
       const isLeaving = () => a.node.homes.get(kind, 'ann')?.departure !== undefined;
-      for (let steps = 0; steps < 50_000 && !isLeaving(); steps++) simulation.run(0.1);
-      expect(isLeaving()).toBe(true);
+      expect(simulation.runUntil(isLeaving)).toBe(true);
       simulation.freeze(a);
       simulation.run(2 * TIMEOUT_MS);
       simulation.thaw(a);

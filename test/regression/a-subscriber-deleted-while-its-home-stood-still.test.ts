@@ -40,10 +40,7 @@ function deleted(isConnected: boolean, seed = 1) {
     simulation.thaw(at('a'));
     simulation.run(5000);
   };
-  const homes = () =>
-    [...simulation.nodes.values()]
-      .filter(({ node }) => node.homes.get(kind, 'ann') !== undefined)
-      .map(({ name }) => name);
+  const homes = () => simulation.homesOf(kind, 'ann');
   const kept = (name: string) => at(name).host.subscribers.get('ann')?.kept;
   return { simulation, at, ann, deleteAt, wake, homes, kept };
 }
@@ -66,8 +63,7 @@ describe('A subscriber that was deleted while its home stood still', () => {
       const a = at('a');
       simulation.thaw(a);
       const isLeaving = () => a.node.homes.get(kind, 'ann')?.departure !== undefined;
-      for (let steps = 0; steps < 50_000 && !isLeaving(); steps++) simulation.run(0.1);
-      expect(isLeaving()).toBe(true);
+      expect(simulation.runUntil(isLeaving)).toBe(true);
       simulation.freeze(a);
       simulation.run(2 * TIMEOUT_MS);
       simulation.thaw(a);
@@ -212,8 +208,7 @@ function endedAndBack(seed: number, deletedAt: string) {
   const drain = (): void => {
     at('c').host.draining = true;
     at('c').node.homes.leave(kind, movesToA);
-    for (let steps = 0; steps < 50_000 && !isAtA(); steps++) simulation.run(0.1);
-    expect(isAtA()).toBe(true);
+    expect(simulation.runUntil(isAtA)).toBe(true);
   };
   const kept = () =>
     [...simulation.nodes.values()].flatMap(({ host }) => host.subscribers.get(movesToA)?.kept ?? []).sort();
@@ -415,7 +410,7 @@ it('A subscriber that connects anew while the nodes that deleted it open their s
   simulation.run(2 * TIMEOUT_MS);
   at('b').side = 0;
   const c = at('c').node;
-  for (let steps = 0; steps < 50_000 && c.members.get('b') === undefined; steps++) simulation.run(0.1);
+  expect(simulation.runUntil(() => c.members.get('b') !== undefined)).toBe(true);
   simulation.freeze(at('e')); // so that the claim waits
   at('c').host.connectSubscriber(connection());
   const seeks = () => c.homes.get(kind, 'ann')?.seek !== undefined;

@@ -31,10 +31,7 @@ function deleted(isConnected: boolean) {
     at(name).host.unfollow('dev-1');
   }
   simulation.run(100);
-  const homes = () =>
-    [...simulation.nodes.values()]
-      .filter(({ node }) => node.homes.get(HomeKind.device, 'dev-1') !== undefined)
-      .map(({ name }) => name);
+  const homes = () => simulation.homesOf(HomeKind.device, 'dev-1');
   return { simulation, at, device, homes };
 }
 

@@ -5,6 +5,7 @@
 import type { Clock } from '../../../src/clock.ts';
 import type { ClusterHost } from '../../../src/cluster/host.ts';
 import { ClusterNode } from '../../../src/cluster/node.ts';
+import type { HomeKind } from '../../../src/cluster/records.ts';
 import type { Random } from '../../support/random.ts';
 import { FakeHost } from './fake-host.ts';
 import { Rogue } from './rogue.ts';
@@ -143,6 +144,19 @@ export class Simulation<Host extends SimulatedHost = FakeHost> {
     node.frozen = false;
     const waiting = node.waiting.splice(0);
     for (const run of waiting) this.#at(this.clock.nowMs, node, run);
+  }
+
+  /** Lets time go by until it is so, at most five seconds. @returns whether it is */
+  runUntil(isSo: () => boolean): boolean {
+    for (let steps = 0; steps < 50_000 && !isSo(); steps++) this.run(0.1);
+    return isSo();
+  }
+
+  /** Nodes at which the id has its home, is claimed, or is leaving. */
+  homesOf(kind: HomeKind, id: string): string[] {
+    return [...this.nodes.values()]
+      .filter(({ node }) => node.homes.get(kind, id) !== undefined)
+      .map(({ name }) => name);
   }
 
   /** Lets time go by. */
