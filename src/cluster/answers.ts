@@ -89,9 +89,10 @@ async function leftAll(node: ClusterLink['node'], host: Pick<HubHost, 'partsTake
   let before = { count: Number.POSITIVE_INFINITY, parts: host.partsTaken };
   let sinceMs = systemClock.now();
   while (systemClock.now() < untilMs) {
-    const now = { count: node.homes.claims.count, parts: host.partsTaken };
+    const { claims, departures } = node.homes;
+    const now = { count: claims.count + departures.onTheirWay, parts: host.partsTaken };
     if (now.count === 0) return true;
-    const isMoving = now.count < before.count || now.parts > before.parts || node.homes.leaves.isBusy;
+    const isMoving = now.count < before.count || now.parts > before.parts || departures.isBusy;
     if (isMoving) sinceMs = systemClock.now();
     else if (systemClock.now() - sinceMs > LEAVE_IDLE_MS) return false; // nobody takes it
     before = now;

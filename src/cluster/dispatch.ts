@@ -115,7 +115,7 @@ function ofHomes({ homes, figures, payloadBytesMax }: DispatchDeps): [number, Ta
     onHome(records.part, (peer, { kind, id, bytes }) => addPart(peer, kind, id, bytes)),
     onHome(records.handOver, (peer, values) => {
       if (values.kind === HomeKind.device) figures.takeovers += 1;
-      homes.onHandOver(peer, values, takeParts(peer, values, payloadBytesMax, figures));
+      homes.departures.onHandOver(peer, values, takeParts(peer, values, payloadBytesMax, figures));
     }),
     onHome(records.contest, (peer, values) => homes.onContest(peer, values)),
   ];

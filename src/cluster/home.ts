@@ -43,6 +43,8 @@ export interface Home {
   seek: Seek | undefined;
   /** Whether to leave it to another node once it is settled. */
   leaves: boolean;
+  /** The number under which it was handed over, if that came back and nothing has changed since; else 0. */
+  returned: number;
   departure: Departure | undefined;
 }
 
@@ -58,6 +60,7 @@ export function createHome(kind: HomeKind, id: string, number: number, connected
     stamp: 0,
     seek: undefined,
     leaves: false,
+    returned: 0,
     departure: undefined,
   };
 }
@@ -68,6 +71,13 @@ export function createHome(kind: HomeKind, id: string, number: number, connected
  */
 export function claimNumber({ number, sought, seek }: Home): number {
   return seek === undefined ? number : Math.max(number + 1, sought);
+}
+
+/** Its peer has connected. No claim is needed: had it connected elsewhere, this node would have been asked. */
+export function connectedAgain(home: Home): void {
+  home.connected = true;
+  if (home.returned > 0) home.number = Math.max(home.number, home.returned + 1); // what it hands over next is new
+  home.returned = 0;
 }
 
 /** It moves to another node. @param to undefined: chosen when the host has let go */

@@ -4,15 +4,14 @@
  */
 import { Claims } from './claims.ts';
 import { Contests } from './contests.ts';
+import { Departures } from './departures.ts';
 import { Endings } from './endings.ts';
-import { claimNumber, createHome, depart, type Home, HomePhase, homeKey, outranks } from './home.ts';
+import { claimNumber, connectedAgain, createHome, type Home, HomePhase, homeKey, outranks } from './home.ts';
 import type { Claim, HomesDeps, Numbered } from './homes-deps.ts';
 import { SurrenderReason } from './host.ts';
-import { Leaves } from './leaves.ts';
-import { writeHandOver } from './parts.ts';
 import type { Peer } from './peer.ts';
 import { contest as contestRecord, HomeKind, known as knownRecord, mine as mineRecord } from './records.ts';
-import { addParts, createSeek } from './seek.ts';
+import { createSeek } from './seek.ts';
 import { Traces } from './traces.ts';
 
 export class Homes {
@@ -22,17 +21,13 @@ export class Homes {
   readonly #seeking = new Set<Home>();
   readonly #contests: Contests;
   readonly #traces = new Traces();
-  readonly leaves = new Leaves({
-    keeperOf: (id) => this.#deps.keeperOf(id),
-    depart: (home) => this.#depart(home, undefined, SurrenderReason.given),
-    handOver: (home) => this.#goOn(home),
-  });
   readonly endings = new Endings({
     home: (kind, id) => this.get(kind, id),
     known: (kind, id) => this.#known(kind, id),
     heard: (kind, id) => this.#traces.heard(homeKey(kind, id)),
     askable: () => this.#deps.askable(),
   });
+  readonly departures: Departures;
 
   constructor(deps: HomesDeps) {
     this.#deps = deps;
@@ -51,7 +46,20 @@ export class Homes {
       lost: (home, peer, number) => {
         if (this.get(home.kind, home.id) !== home) return;
         home.number = Math.max(home.number, number);
-        this.#giveWay(home, peer, SurrenderReason.conflict);
+        this.departures.giveWay(home, peer, SurrenderReason.conflict);
+      },
+    });
+    this.departures = new Departures({
+      homes: deps,
+      endings: this.endings,
+      traces: this.#traces,
+      get: (kind, id) => this.get(kind, id),
+      drop: (home) => this.#drop(home),
+      keep: (home, parts) => this.#keep(home, parts),
+      settleIfDone: (home) => this.#settleIfDone(home),
+      cameBack: ({ kind, id }, isBack) => {
+        this.connect(kind, id);
+        if (!isBack) this.disconnect(kind, id);
       },
     });
   }
@@ -85,7 +93,7 @@ export class Homes {
     const { departure } = found;
     if (departure !== undefined && departure.parts === undefined) return; // the host closes it when it lets go
     if (departure !== undefined) Object.assign(departure, { cameBack: true, isBack: true });
-    else found.connected = true; // a home without a connection needs no claim: whoever connected elsewhere has asked it
+    else connectedAgain(found);
   }
 
   /** Its connection has ended; the id stays. */
@@ -117,9 +125,7 @@ export class Homes {
   /** Leaves an id without a connection to another node. */
   leave(kind: HomeKind, id: string): void {
     const found = this.get(kind, id);
-    if (found === undefined || found.connected) return;
-    if (found.phase === HomePhase.seeking) found.leaves = true;
-    if (found.phase === HomePhase.home) this.leaves.add(found);
+    if (found !== undefined && !found.connected) this.departures.leave(found);
   }
 
   /**
@@ -129,36 +135,7 @@ export class Homes {
    */
   surrendered(kind: HomeKind, id: string, parts: readonly Uint8Array[], seq: number): void {
     const found = this.get(kind, id);
-    if (found?.departure === undefined || found.departure.parts !== undefined) return;
-    Object.assign(found.departure, { parts, seq });
-    if (found.phase === HomePhase.leaving) this.leaves.letGo(found);
-    else if (found.seek === undefined) this.#passOn(found);
-  }
-
-  /** What leaves is handed over. */
-  #goOn(found: Home): void {
-    const { kind, id, number } = found;
-    const { to, parts: own, late, seq } = found.departure!;
-    const parts = [...own!, ...late];
-    const peer = to?.isOpen ? to : to === undefined ? this.#deps.keeperOf(id) : undefined;
-    this.#drop(found);
-    if (peer === undefined) {
-      // Nobody is there to take it. It stays, unless it has ended: a connection made here next would have it again.
-      if (!this.endings.isOver(kind, id, number)) this.#keep(createHome(kind, id, number + 1, false), parts);
-    } else {
-      this.endings.tellHome(peer, kind, id);
-      writeHandOver(peer.session, found, parts, to === undefined);
-      this.#traces.leave(found, peer.node);
-      if (kind === HomeKind.device) this.#deps.movedAway(id, peer, number, seq);
-    }
-    this.#comeBack(found);
-  }
-
-  /** Its peer connected here once more, after the host had let it go. */
-  #comeBack({ kind, id, departure }: Home): void {
-    if (departure?.cameBack !== true) return;
-    this.connect(kind, id);
-    if (!departure.isBack) this.disconnect(kind, id);
+    if (found !== undefined) this.departures.surrendered(found, parts, seq);
   }
 
   /** The answer to `ping`. */
@@ -195,26 +172,6 @@ export class Homes {
     }
   }
 
-  onHandOver(peer: Peer, { kind, id, number }: Numbered, handed: readonly Uint8Array[]): void {
-    const home = this.get(kind, id);
-    const parts = this.endings.isOver(kind, id, number) ? [] : handed;
-    if (home === undefined) {
-      if (parts.length > 0) this.#keep(createHome(kind, id, number + 1, false), parts);
-      return;
-    }
-    const { seek } = home;
-    if (seek !== undefined) {
-      seek.promised.delete(peer);
-      home.number = Math.max(home.number, number);
-      addParts(seek, number, parts);
-      this.#settleIfDone(home);
-    } else if (home.departure !== undefined) {
-      home.departure.late = [...home.departure.late, ...parts];
-    } else if (parts.length > 0) {
-      this.#deps.host.adopt(kind, id, parts, true);
-    }
-  }
-
   onContest(peer: Peer, { kind, id, number, alive }: Numbered & { readonly alive: boolean }): void {
     const home = this.get(kind, id);
     if (home !== undefined && home.departure === undefined)
@@ -234,6 +191,7 @@ export class Homes {
     for (const home of this.#contests.dropPeer(peer)) {
       if (this.get(home.kind, home.id) === home) this.claims.stampAnew(home);
     }
+    this.departures.sessionEnded(peer);
   }
 
   /** The peer will answer nothing any more. */
@@ -245,7 +203,7 @@ export class Homes {
   tick(): void {
     const now = this.#deps.clock.now();
     this.#contests.tick();
-    this.leaves.goOn();
+    this.departures.tick();
     for (const home of this.#seeking) {
       if (home.seek!.deadlineMs > now) break;
       this.#settle(home);
@@ -278,8 +236,7 @@ export class Homes {
     home.seek = undefined;
     home.number = Math.max(home.number + 1, home.sought);
     if (home.phase === HomePhase.passing) {
-      home.departure!.late = seek.parts ?? [];
-      if (home.departure!.parts !== undefined) this.#passOn(home);
+      this.departures.settled(home, seek.parts ?? []);
       return;
     }
     home.phase = HomePhase.home;
@@ -307,7 +264,7 @@ export class Homes {
     const concurrent = this.claims.isUnheard(home, peer);
     if (concurrent && outranks(home.sought, this.#deps.node, number, peer.node)) return;
     this.#promise(home, peer);
-    this.#giveWay(home, peer, home.connected ? SurrenderReason.replaced : SurrenderReason.given);
+    this.departures.giveWay(home, peer, home.connected ? SurrenderReason.replaced : SurrenderReason.given);
   }
 
   /** Two homes for one id have met. @param asked the peer waits to hear whether it must give way */
@@ -323,7 +280,7 @@ export class Homes {
         : home.connected;
     if (!wins) {
       home.number = Math.max(home.number, number);
-      this.#giveWay(home, peer, SurrenderReason.given);
+      this.departures.giveWay(home, peer, SurrenderReason.given);
       return;
     }
     home.number = Math.max(home.number, number + 1);
@@ -342,37 +299,6 @@ export class Homes {
     mineRecord.write(peer.session, { kind, id, number, connected });
   }
 
-  #giveWay(home: Home, peer: Peer, reason: SurrenderReason): void {
-    if (home.departure !== undefined) return;
-    if (home.seek !== undefined) this.#lose(home, peer);
-    else this.#depart(home, peer, reason);
-  }
-
-  #depart(home: Home, to: Peer | undefined, reason: SurrenderReason): void {
-    depart(home, HomePhase.leaving, to);
-    if (reason === SurrenderReason.replaced) this.#deps.figures.takeovers += 1;
-    this.#deps.host.surrender(home.kind, home.id, reason);
-  }
-
-  /** Loses while seeking: closes the connection, and passes on what is handed over to this node. */
-  #lose(home: Home, peer: Peer): void {
-    depart(home, HomePhase.passing, peer);
-    this.#deps.host.surrender(home.kind, home.id, SurrenderReason.replaced);
-    this.#settleIfDone(home);
-  }
-
-  #passOn(home: Home): void {
-    const { to, late, parts: own } = home.departure!;
-    const parts = [...late, ...own!];
-    this.#drop(home);
-    this.#traces.leave(home, to!.node);
-    if (to!.isOpen) writeHandOver(to!.session, home, parts, false);
-    else if (home.kind === HomeKind.device && late.length === 0)
-      this.#deps.host.adopt(home.kind, home.id, parts, true); // no numbering is among it: nothing to be the home of
-    else if (parts.length > 0) this.#keep(createHome(home.kind, home.id, home.number, false), parts);
-    this.#comeBack(home);
-  }
-
   /** Becomes the home of an id without a connection; a node that is draining leaves the id to the next one. */
   #keep(home: Home, parts: readonly Uint8Array[]): void {
     this.claims.assert(home);
@@ -388,7 +314,7 @@ export class Homes {
   #drop(home: Home): void {
     this.#seeking.delete(home);
     home.seek = undefined;
-    this.leaves.over(home);
+    this.departures.over(home);
     this.#contests.drop(home);
     this.claims.delete(home);
     this.#deps.dropped(home);

@@ -80,8 +80,9 @@ export class LinkSession implements RecordSink {
   #state: 'closed' | 'opening' | 'open' = 'closed';
   #own = 0;
   #other = 0;
-  /** Numbers of batches: the last one sent, the last one taken. */
+  /** Numbers of batches: the last one sent, the last one of these that was acknowledged, the last one taken. */
   #lastSent = 0;
+  #acknowledgedUpTo = 0;
   #lastTaken = 0;
   /** Bytes in the batch that is being written. */
   #used = HEAD_BYTES;
@@ -108,6 +109,16 @@ export class LinkSession implements RecordSink {
   /** Bytes that the other side has not acknowledged. */
   get waitingBytes(): number {
     return this.#unackedBytes + this.#used - HEAD_BYTES;
+  }
+
+  /** The number of the batch that the last record went into. */
+  get writing(): number {
+    return this.#used > HEAD_BYTES ? this.#lastSent + 1 : this.#lastSent;
+  }
+
+  /** The last batch that the other side is known to have taken in this session, or in the last one if none is open. */
+  get acknowledged(): number {
+    return this.#acknowledgedUpTo;
   }
 
   /** Whether records other than events may be sent now without delaying events. */
@@ -220,6 +231,7 @@ export class LinkSession implements RecordSink {
     this.#state = 'opening';
     this.#own = this.#deps.nextNumber();
     this.#lastSent = 0;
+    this.#acknowledgedUpTo = 0;
     this.#lastTaken = 0;
     this.#resendMs = RESEND_MS;
     this.#resentAtMs = 0;
@@ -267,6 +279,7 @@ export class LinkSession implements RecordSink {
 
   #acknowledged({ ack, flags }: Head): void {
     if (ack > this.#lastSent) return; // never sent: nothing of it is believed
+    this.#acknowledgedUpTo = Math.max(this.#acknowledgedUpTo, ack);
     let count = 0;
     while (count < this.#unacked.length && this.#unacked[count]!.number <= ack) {
       this.#unackedBytes -= this.#unacked[count]!.message.length;

@@ -21,7 +21,7 @@ function linkWith(
   others: readonly Other[],
   recent: readonly string[] = [],
   counts: number[] = [],
-  leaves = { isBusy: false },
+  departures = { isBusy: false, onTheirWay: 0 },
 ) {
   const beat = {
     version: '1.2.2',
@@ -37,7 +37,7 @@ function linkWith(
       phase: Phase.in,
       members: { all: others.map((other) => ({ rttMs: undefined, beat, ...other })), recent: () => recent },
       homes: {
-        leaves,
+        departures,
         claims: {
           get count() {
             return counts.length > 1 ? counts.shift() : counts[0];
@@ -111,6 +111,16 @@ describe('a drain waits for others to take what has its home here', () => {
     expect(await leave([3, 2, 2, 1, 0])).toEqual([true, 80]);
   });
 
+  it('until the last has arrived', async () => {
+    const departures = { isBusy: false, onTheirWay: 1 };
+    setTimeout(() => Object.assign(departures, { onTheirWay: 0 }), 410);
+    const startedAt = performance.now();
+    const left = ask(linkWith([], [], [0], departures).link, { ask: 'left' }) as Promise<boolean>;
+    const done = left.then((all) => [all, performance.now() - startedAt]);
+    await vi.runAllTimersAsync();
+    expect(await done).toEqual([true, 420]);
+  });
+
   it('for half a second where nobody takes the next', async () => {
     expect(await leave([3])).toEqual([false, 520]);
     const [all, afterMs] = await leave([9, ...Array.from({ length: 20 }, () => 8), 7]);
@@ -135,10 +145,10 @@ describe('a drain waits for others to take what has its home here', () => {
   });
 
   it('for as long as it waits for room on the way', async () => {
-    const leaves = { isBusy: true };
-    setTimeout(() => Object.assign(leaves, { isBusy: false }), 2010);
+    const departures = { isBusy: true, onTheirWay: 0 };
+    setTimeout(() => Object.assign(departures, { isBusy: false }), 2010);
     const startedAt = performance.now();
-    const left = ask(linkWith([], [], [1], leaves).link, { ask: 'left' }) as Promise<boolean>;
+    const left = ask(linkWith([], [], [1], departures).link, { ask: 'left' }) as Promise<boolean>;
     const done = left.then((all) => [all, performance.now() - startedAt]);
     await vi.runAllTimersAsync();
     expect(await done).toEqual([false, 2000 + 520]);

@@ -120,7 +120,9 @@ describe('a gateway', () => {
     const { simulation } = start(2);
     const { node } = simulation.nodes.get('a')!;
     const peer = { node: 'b', isOpen: true } as never;
-    node.homes.onHandOver(peer, { kind: HomeKind.gateway, id: 'gw-1', number: 3 }, [Buffer.from('{}')]);
+    node.homes.departures.onHandOver(peer, { kind: HomeKind.gateway, id: 'gw-1', number: 3 }, [
+      Buffer.from('{}'),
+    ]);
     simulation.run(100);
     expect(claimed(simulation)).toEqual([]);
   });

@@ -161,6 +161,26 @@ describe('a session', () => {
     expect(pair.a.session.waitingBytes).toBe(0);
   });
 
+  it('tells which batch a record went into, and up to which the other side has taken them', () => {
+    const pair = new Pair().open();
+    const { session } = pair.a;
+    ping.write(session, { at: 1 });
+    expect([session.writing, session.acknowledged]).toEqual([1, 0]);
+    session.flush();
+    expect(session.writing).toBe(1);
+    pair.a.write(2);
+    pair.deliver();
+    expect([session.writing, session.acknowledged]).toEqual([2, 0]);
+    pair.later(ACK_DELAY_MS);
+    pair.deliver();
+    expect(session.acknowledged).toBe(2);
+    ping.write(session, { at: 3 });
+    session.end();
+    expect(session.acknowledged).toBe(2);
+    session.open();
+    expect(session.acknowledged).toBe(0);
+  });
+
   it('holds whatever the pipe does, or ends on both sides', () => {
     for (let seed = 1; seed <= 200; seed++) {
       const random = new Random(seed);

@@ -369,11 +369,9 @@ class Deletions {
     });
   }
 
-  /** What is on its way to a node that can no longer be heard is lost: it waits for those that count as alive. */
+  /** It may leave the subscriber to a node that can no longer be heard. */
   #drain(node: Node): void {
-    const isHeard = ({ frozen, side }: Node): boolean => !frozen && side === node.side;
-    const alive = [...node.node.members.all].map((member) => this.#simulation.nodes.get(member.node)!);
-    if (node.frozen || !alive.every(isHeard)) return;
+    if (node.frozen) return;
     this.#note(`${node.name} leaves what it keeps`);
     node.host.draining = true;
     this.#simulation.cross(node, () => node.node.homes.leave(kind, 'ann'));
