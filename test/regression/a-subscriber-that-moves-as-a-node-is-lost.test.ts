@@ -6,6 +6,7 @@ import { describe, expect, it } from 'vitest';
 import { HomeKind } from '../../src/cluster/records.ts';
 import type { Connection } from '../cluster/support/fake-host.ts';
 import { Simulation, TIMEOUT_MS } from '../cluster/support/simulation.ts';
+import { WholeHub, type WholeSubscriber } from '../cluster/support/whole-hub.ts';
 import { Random } from '../support/random.ts';
 
 const kind = HomeKind.subscriber;
@@ -134,5 +135,54 @@ describe('A subscriber whose move is not acknowledged', () => {
     splitOff('c');
     join('c');
     expect(everywhere()).toEqual([]);
+  });
+});
+
+/** The same between whole hubs, with `ann` connected until she moves. */
+function movesBetweenHubs(seed: number) {
+  const random = new Random(seed);
+  const simulation: Simulation<WholeHub> = new Simulation<WholeHub>(
+    random,
+    () => new WholeHub(simulation.clock, 0),
+  );
+  for (const name of ['a', 'b', 'c']) {
+    const node = simulation.start(name);
+    const turn = (): void => {
+      node.host.pollOwner();
+      simulation.cross(node, () => node.host.pollLink());
+      simulation.after(0.2 + random.next() * 2, turn);
+    };
+    turn();
+  }
+  simulation.run(3000);
+  const at = (name: string) => simulation.nodes.get(name)!;
+  const first = at('a').host.connectSubscriber('ann');
+  simulation.run(1500);
+  at('a').host.ask(first, 'subscribe', ['dev-1']);
+  simulation.run(1500);
+  const ann = at('c').host.connectSubscriber('ann');
+  expect(simulation.runUntil(() => at('a').node.homes.get(kind, 'ann') === undefined)).toBe(true);
+  expect(first.frames.isOver).toBe(true);
+  const keptAt = (name: string): number => {
+    const { reader } = at(name).host;
+    const slot = reader.findSubscriber('ann');
+    return slot < 0 ? 0 : reader.subscriptionSlotsOfSubscriber(slot, 0, 10).slots.length;
+  };
+  return { simulation, at, ann, keptAt };
+}
+
+const resumed = ({ frames }: WholeSubscriber) =>
+  frames.all.flatMap(({ op, devices }) => (op === 'resumed' ? (devices ?? []) : []));
+
+describe('A subscriber that moves between hubs as one of them is split off', () => {
+  it.each(seeds.slice(0, 3))('is resumed when the split is over (seed %i)', (seed) => {
+    const { simulation, at, ann, keptAt } = movesBetweenHubs(seed);
+    at('c').side = 1;
+    simulation.run(2 * TIMEOUT_MS);
+    expect([resumed(ann), keptAt('a')]).toEqual([[], 1]);
+    at('c').side = 0;
+    simulation.run(5000);
+    expect(resumed(ann)).toEqual(['dev-1']);
+    expect([ann.frames.isOver, keptAt('a')]).toEqual([false, 0]);
   });
 });
