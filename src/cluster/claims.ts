@@ -54,14 +54,14 @@ export class Claims {
     for (const peer of this.#deps.askable()) {
       home.seek!.waiting += 1;
       peer.pendingClaims.push({ home, stamp: home.stamp });
-      if (peer.toldClaimed) this.send(peer, home);
+      if (peer.takesClaims) this.send(peer, home);
     }
   }
 
   /** States that an id has its home here, without waiting for answers: a node that knows better will object. */
   assert(home: Home): void {
     this.stampAnew(home);
-    for (const peer of this.#deps.askable()) if (peer.toldClaimed) this.send(peer, home);
+    for (const peer of this.#deps.askable()) if (peer.takesClaims) this.send(peer, home);
   }
 
   /** Makes it a claim that nobody has answered. */

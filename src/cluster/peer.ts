@@ -95,6 +95,11 @@ export class Peer implements SessionOwner {
     return this.session.isOpen;
   }
 
+  /** Whether it is sent claims as they are made. Else, it is sent them all when its session has opened. */
+  get takesClaims(): boolean {
+    return this.isOpen && this.toldClaimed; // a session that is just ending is told about, too
+  }
+
   /** Forgets what belonged to the session that has ended. */
   forgetSession(): void {
     this.isReady = false;

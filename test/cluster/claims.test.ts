@@ -18,7 +18,7 @@ const id = 'ann';
 /** A node with a session of its own; what it was sent are the claims. */
 function peerOf(node: string, openedAtStamp = 0) {
   const session = Object.assign(new BatchWriter(), { hasRoom: true });
-  const state = { pendingClaims: [], claimsAnswered: 0, answeredStamp: 0, toldClaimed: true };
+  const state = { pendingClaims: [], claimsAnswered: 0, answeredStamp: 0, takesClaims: true };
   const peer = { node, session, isOpen: true, openedAtStamp, wantFlush() {}, ...state } as unknown as Peer;
   const claims = () => {
     const all: { readonly number: number; readonly fresh: boolean }[] = [];

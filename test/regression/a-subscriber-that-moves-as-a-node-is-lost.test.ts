@@ -3,6 +3,7 @@
  * when it had sent it.
  */
 import { describe, expect, it } from 'vitest';
+import { CALL_BYTES_MAX, SESSION_BYTES_MAX } from '../../src/cluster/limits.ts';
 import { HomeKind } from '../../src/cluster/records.ts';
 import type { Connection } from '../cluster/support/fake-host.ts';
 import { Simulation, TIMEOUT_MS } from '../cluster/support/simulation.ts';
@@ -92,6 +93,17 @@ it('A subscriber that moves to a node that dies just then has what it had where 
   connects('b');
   simulation.run(2000);
   expect(kept('b')).toEqual(['dev-1']);
+});
+
+it('A subscriber that moves to a node whose session ends just then, as too much waits for it, has what it had', () => {
+  const { simulation, at, kept } = onItsWay(1);
+  simulation.freeze(at('c'));
+  const body = new Uint8Array(CALL_BYTES_MAX);
+  for (let n = 0; n <= SESSION_BYTES_MAX / CALL_BYTES_MAX; n++) void at('a').node.call('c', 'any', body);
+  expect(simulation.runUntil(() => kept('a') !== undefined)).toBe(true);
+  simulation.thaw(at('c'));
+  simulation.run(5000);
+  expect(kept('c')).toEqual(['dev-1']);
 });
 
 describe('A subscriber whose move is not acknowledged', () => {
