@@ -5,6 +5,7 @@
 import { describe, expect, it } from 'vitest';
 import * as records from '../../src/cluster/records.ts';
 import { Random } from '../support/random.ts';
+import { runs } from '../support/runs.ts';
 import { testSeed } from '../support/seed.ts';
 import type { Connection } from './support/fake-host.ts';
 import { eventOf } from './support/fake-host.ts';
@@ -72,7 +73,7 @@ function anything(random: Random): object {
 describe('a node that says anything', () => {
   it('throws no other node off its way', () => {
     const seeds = new Random(testSeed());
-    for (let run = 0; run < 30; run++) {
+    for (let run = 0; run < runs(30); run++) {
       const seed = seeds.below(2 ** 31);
       const random = new Random(seed);
       const simulation = new Simulation(random, 10);

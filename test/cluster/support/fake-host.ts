@@ -370,9 +370,9 @@ export class FakeHost implements ClusterHost {
     }
     if (late) return;
     const device = this.devices.get(id) ?? this.#createDevice(id, '', undefined);
-    const all = (parts ?? []).map((part) => parse<Partial<Given & Held>>(part));
-    const given = all.find((one) => one?.epoch !== undefined);
-    device.held.unshift(...all.flatMap((one) => one?.held ?? []));
+    const all = (parts ?? []).map((part) => Object(parse(part)) as Partial<Given & Held>);
+    const given = all.find(({ epoch }) => epoch !== undefined);
+    device.held.unshift(...all.flatMap(({ held = [] }) => held));
     device.epoch = given?.epoch ?? `${this.name}-${process.pid}-${++epochs}`;
     device.seq = given?.seq ?? 0;
     device.base = device.seq;
@@ -493,7 +493,7 @@ export class FakeHost implements ClusterHost {
     const known = this.subscribers.get(id) ?? { connection: undefined, kept: [], isHere: true };
     known.isHere = true;
     this.subscribers.set(id, known);
-    for (const part of parts ?? []) known.kept.push(...(parse<string[]>(part) ?? []));
+    for (const kept of (parts ?? []).map(parse)) if (Array.isArray(kept)) known.kept.push(...kept);
   }
 
   #ofRef(ref: number): Follower | undefined {
@@ -535,10 +535,10 @@ function isListening({ level, isJoining }: Follower): boolean {
   return level === Level.active && !isJoining;
 }
 
-/** What another host handed over; a rogue hands over anything. */
-function parse<Value>(part: Uint8Array | undefined): Value | undefined {
+/** What another host handed over; a rogue hands over anything. @returns undefined if it is not JSON */
+function parse(part: Uint8Array): unknown {
   try {
-    return part === undefined ? undefined : (JSON.parse(Buffer.from(part).toString()) as Value);
+    return JSON.parse(Buffer.from(part).toString());
   } catch {
     return undefined;
   }
