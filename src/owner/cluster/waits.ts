@@ -156,9 +156,9 @@ export class Waits implements RequestWaits {
     const wait = { subscriber, request, untilMs, ...made };
     for (const id of new Set(request.devices ?? [])) this.#lookUpId(wait, id);
     for (const prefix of prefixesOf(request)) {
-      const { isComplete, passedOver } = listings.open(prefix);
+      const { isComplete, passedOver, lookedUp } = listings.open(prefix);
       if (!isComplete) wait.prefixes.add(prefix);
-      for (const slot of passedOver) this.#lookUp(wait, slot);
+      for (const slot of [...passedOver, ...lookedUp]) this.#lookUp(wait, slot);
     }
     return wait;
   }
