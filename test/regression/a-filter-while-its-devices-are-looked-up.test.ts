@@ -45,12 +45,20 @@ describe('A filter whose devices are looked up for another subscriber', () => {
     expect(answersTo(hub, 'bob')).toEqual(['answer bob 2 : dev-*=2']);
   });
 
-  it('brings what the homes of those keep that are followed already', () => {
+  it('brings what the homes of those keep that are followed already, by however many', () => {
     const { hub, bob } = lookingUp();
+    const cid = hub.subscriber('cid');
     hub.joined('dev-2', { ref: 2 });
     hub.settle();
+    hub.ask(bob, 'subscribe', ['dev-*']);
+    hub.settle();
     hub.hush();
-    hub.ask(bob, 'subscribe', ['dev-*'], true);
-    expect(asksOf(hub)).toHaveLength(2);
+    hub.ask(cid, 'subscribe', ['dev-*'], true);
+    const asks = asksOf(hub);
+    expect(asks).toHaveLength(2);
+    expect(answersTo(hub, 'cid')).toEqual([]);
+    for (const ask of asks) pastEnd(hub, Number(ask.split(' ')[1]));
+    hub.settle();
+    expect(answersTo(hub, 'cid')).toEqual(['answer cid 3 : dev-*=2']);
   });
 });
