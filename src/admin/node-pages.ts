@@ -2,8 +2,11 @@
  * Listings over all nodes: one node after the other, in the order of their names, until a page is full; the cursor names
  * the node.
  */
+import { isId } from '../wire/id.ts';
 import type { AdminDeps } from './deps.ts';
+import { AdminError } from './errors.ts';
 import { callNode, jsonOf, nodeNames } from './node-calls.ts';
+import { decodeCursor } from './pages.ts';
 
 const NOT_FOUND = 404;
 const MARK = 'n';
@@ -57,8 +60,10 @@ export async function pageOverNodes<Item>(
   { cursor, limit }: { readonly cursor?: string | undefined; readonly limit: number },
   pages: NodePages<Item>,
 ): Promise<NodesPage<Item>> {
-  const nodes = [...(await nodeNames(deps))].sort();
   const at = cursor === undefined ? undefined : decode(cursor);
+  if (cursor !== undefined && at === undefined)
+    throw new AdminError('bad_request', 'the cursor belongs to a list of one node');
+  const nodes = [...(await nodeNames(deps))].sort();
   const from = at?.node ?? '';
   // One that has left since is passed over.
   const left = nodes.filter((node) => node >= from);
@@ -100,8 +105,13 @@ function encode({ node, inner = '' }: NodeCursor): string {
   return [MARK, Buffer.from(node).toString('base64url'), inner].join(SEPARATOR);
 }
 
+/** @returns undefined when no page over all nodes ended with this cursor */
 function decode(text: string): NodeCursor | undefined {
-  const [mark, name = '', inner = '', ...rest] = text.split(SEPARATOR);
-  if (mark !== MARK || name === '' || rest.length > 0) return undefined;
-  return { node: Buffer.from(name, 'base64url').toString('utf8'), inner: inner === '' ? undefined : inner };
+  const [, name = '', inner = ''] = text.split(SEPARATOR);
+  if (inner !== '' && decodeCursor(inner) < 0) return undefined;
+  const at = {
+    node: Buffer.from(name, 'base64url').toString('utf8'),
+    inner: inner === '' ? undefined : inner,
+  };
+  return isId(at.node) && encode(at) === text ? at : undefined; // one spelling per place
 }

@@ -37,6 +37,7 @@ export function nodesHook(app: AdminApp, deps: AdminDeps): void {
     const node = await (runsAt === 'subscriber'
       ? nodeOfSubscriber(deps, subscriber)
       : nodeOfDevice(deps, device, runsAt === 'device'));
+    if (node === undefined && request.method === 'POST') refuseToPublish(deps, device);
     if (node === undefined || node === cluster.node) return undefined;
     const { status, body } = await callNode(deps, node, sentOf(request));
     // The link's own: the node is away, or takes too long.
@@ -46,6 +47,12 @@ export function nodesHook(app: AdminApp, deps: AdminDeps): void {
       .type('application/json; charset=utf-8')
       .send(Buffer.from(body).toString('utf8'));
   });
+}
+
+/** @throws AdminError unavailable when the device may be at a node that cannot be asked: its events have one numbering */
+function refuseToPublish({ cluster, presence }: AdminDeps, device: string): void {
+  if (cluster!.state === 'connected' || presence.findDevice(device) < 0) return;
+  throw new AdminError('unavailable', `the cluster is disconnected: "${device}" may be at another node`);
 }
 
 /** Runs what another node asks for. A call that makes no sense is answered with 400: nothing of it reaches the owner. */

@@ -27,6 +27,8 @@ export class BeatSender {
   readonly #startedAt: number;
   #beatAtMs = Number.NEGATIVE_INFINITY;
   #saidDraining = false;
+  /** A joining node was heard just after a beat, and may not have heard it. */
+  #owesNewcomer = false;
 
   constructor(deps: BeatSenderDeps) {
     this.#deps = deps;
@@ -38,6 +40,7 @@ export class BeatSender {
     const { eventsSent, eventsReceived, gaps } = figures;
     const said = { ...host.figures(), eventsSent, eventsReceived, gaps };
     this.#beatAtMs = clock.now();
+    this.#owesNewcomer = false;
     this.#saidDraining = said.draining;
     const { revision, bucket } = confirms.applied;
     const phase: Phase = peers.phase;
@@ -48,16 +51,21 @@ export class BeatSender {
     if (peer !== undefined) ping.write(peer.session, { at: clock.now() });
   }
 
-  /** Beats when it is time, and when the node begins to drain, so that the others leave nothing more to it. */
+  /**
+   * Beats when it is time, when a joining node still waits for it, and when the node begins to drain, so that the others
+   * leave nothing more to it.
+   */
   tick(): void {
     const { host, members } = this.#deps;
     const isNews = host.figures().draining !== this.#saidDraining;
-    if (isNews || this.#sinceMs >= members.beatEveryMs) this.beat();
+    const isOwed = this.#owesNewcomer && this.#sinceMs >= EXTRA_BEAT_MS;
+    if (isNews || isOwed || this.#sinceMs >= members.beatEveryMs) this.beat();
   }
 
-  /** Sends an extra beat: a joining node must not have to wait for the next one. */
+  /** Sends an extra beat, now or soon: a joining node must not have to wait for the next one. */
   beatForNewcomer(): void {
     if (this.#sinceMs >= EXTRA_BEAT_MS) this.beat();
+    else this.#owesNewcomer = true;
   }
 
   /** A peer has sent a ping back. */

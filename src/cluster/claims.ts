@@ -64,6 +64,11 @@ export class Claims {
     for (const peer of this.#deps.askable()) if (peer.takesClaims) this.send(peer, home);
   }
 
+  /** An id that has its home here without a claim. */
+  keep(home: Home): void {
+    this.#homes.set(homeKey(home.kind, home.id), home);
+  }
+
   /** Makes it a claim that nobody has answered. */
   stampAnew(home: Home): void {
     const key = homeKey(home.kind, home.id);

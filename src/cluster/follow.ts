@@ -7,6 +7,8 @@ import { Level } from './records.ts';
 /** One node as the source of a device's events. */
 export interface Source {
   readonly peer: Peer;
+  /** It claimed the device while followers here waited: it owes them every event since then. */
+  readonly fromClaim: boolean;
   /** The last event after which it was asked to continue, 0 if it was asked to begin. */
   since: number;
   /** The newest request to it: answers to earlier ones are ignored. */
@@ -78,8 +80,18 @@ export function createFollow(id: string, ref: number, level: Level, holds: boole
 }
 
 /** A peer that events may come from, before it has answered. */
-export function createSource(peer: Peer): Source {
-  return { peer, since: 0, request: 0, entry: undefined, handle: -1, number: 0, untilMs: 0, held: [] };
+export function createSource(peer: Peer, fromClaim: boolean): Source {
+  return {
+    peer,
+    fromClaim,
+    since: 0,
+    request: 0,
+    entry: undefined,
+    handle: -1,
+    number: 0,
+    untilMs: 0,
+    held: [],
+  };
 }
 
 /** @returns the peer as a source of the device's events */

@@ -280,7 +280,7 @@ export class Follows {
   // Sources.
 
   #followAt(follow: Follow, peer: Peer, fromClaim: boolean): void {
-    const source = createSource(peer);
+    const source = createSource(peer, fromClaim);
     if (follow.current === undefined) {
       follow.current = source;
     } else {
@@ -290,17 +290,17 @@ export class Follows {
     if (follow.broken !== undefined && follow.broken !== peer) follow.broken.followed.delete(follow);
     follow.broken = undefined;
     peer.followed.add(follow);
-    this.#request(follow, source, fromClaim);
+    this.#request(follow, source);
   }
 
-  #request(follow: Follow, source: Source, fromClaim: boolean): void {
+  #request(follow: Follow, source: Source): void {
     const { id, level, holds, epoch, last, number: known } = follow;
     const since = this.#since(follow);
     const seq = since ? last : 0;
     source.since = seq;
     const request = this.#nextRequest();
     source.request = request;
-    const isOwed = fromClaim && !follow.startsAnew; // nobody here expects anything before the answer
+    const isOwed = source.fromClaim && !follow.startsAnew; // nobody here expects anything before the answer
     const asked = { request, id, level, holds, since, fromClaim: isOwed, epoch, known, seq };
     followRecord.write(source.peer.session, asked);
   }
@@ -316,7 +316,7 @@ export class Follows {
     follow.level = level;
     follow.holds = holds;
     for (const source of [follow.current, follow.next]) {
-      if (source?.peer.isReady) this.#request(follow, source, false);
+      if (source?.peer.isReady) this.#request(follow, source);
     }
   }
 

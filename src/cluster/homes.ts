@@ -96,6 +96,15 @@ export class Homes {
     else connectedAgain(found);
   }
 
+  /**
+   * A peer connected here under an id that no other node knows, so its home is here. Nobody is asked or told; a node that
+   * claims the id later gets it.
+   */
+  own(kind: HomeKind, id: string): void {
+    if (this.get(kind, id) === undefined) this.claims.keep(createHome(kind, id, 1, true));
+    else this.connect(kind, id);
+  }
+
   /** Its connection has ended; the id stays. */
   disconnect(kind: HomeKind, id: string): void {
     const found = this.get(kind, id);

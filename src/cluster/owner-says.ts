@@ -38,6 +38,10 @@ function ofHomes({
       const { kind, id } = toLink.connected.read(...at);
       homes.connect(kindOf(kind), id);
     },
+    [ToLinkRecord.Owned]: (...at) => {
+      const { kind, id } = toLink.owned.read(...at);
+      homes.own(kindOf(kind), id);
+    },
     [ToLinkRecord.Disconnected]: (...at) => {
       const { kind, id } = toLink.disconnected.read(...at);
       homes.disconnect(kindOf(kind), id);

@@ -332,8 +332,11 @@ export class Filters {
 
   #enqueue(job: Job): void {
     const jobs = this.#jobs.get(job.session);
-    if (jobs !== undefined) jobs.push(job);
-    else {
+    if (jobs !== undefined) {
+      jobs.push(job);
+      // It may wait for pages, and these for their reader: the edge must have room to ask for the next one.
+      if (job.kind === 'request') this.#deps.subscriptions.defer(job.request);
+    } else {
       this.#jobs.set(job.session, [job]);
       this.#run(job.session, job);
     }

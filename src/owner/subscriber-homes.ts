@@ -4,7 +4,8 @@ import type { Join, Request } from '../records/requests.ts';
 /** What a cluster changes for subscribers: another node may keep their subscriptions. */
 export interface SubscriberHomes {
   /**
-   * A subscriber connected. @returns false if it is not known yet which node keeps its subscriptions: `enter` follows
+   * A subscriber connected. @returns false if it has been admitted, or it is not known yet which node keeps its
+   * subscriptions: `enter` follows
    */
   admits(join: Join): boolean;
   /** @returns whether the request is from a subscriber that waits for admission */

@@ -9,6 +9,7 @@
  * of the answer is in the ring before the `Attach` and does not reach the session, and each later one is behind it.
  * What ends delivery follows the same order: no event of the device comes after the answer.
  */
+
 import type { Access, AccessRules } from '../access/rules.ts';
 import { type Clock, toWallMs } from '../clock.ts';
 import { ARENA_TEXT_BYTES_MAX } from '../memory/arena.ts';
@@ -21,6 +22,7 @@ import {
   statusOf,
 } from '../presence/lifecycle.ts';
 import { EntryWriter, Notice } from '../records/replies.ts';
+import type { Request } from '../records/requests.ts';
 import { edgeOf } from '../records/sessions.ts';
 import type { AccessControl } from './access.ts';
 import type { Devices } from './devices.ts';
@@ -234,6 +236,11 @@ export class Subscriptions {
   /** The link to the edge that holds the session. */
   link(session: number): EdgeLink {
     return this.#deps.links[edgeOf(session)]!;
+  }
+
+  /** Tells the edge that a request is answered later, and is no work for the owner until then. */
+  defer({ session, request }: Pick<Request, 'session' | 'request'>): void {
+    this.link(session).deferred(session, request);
   }
 
   /** Tells the subscriber, if it is connected, about one device. @param rowState the coming state of its row */

@@ -153,6 +153,8 @@ const applied = recordLayout(78, { revision: 'f64' });
 const askPast = recordLayout(79, { before: 'f64', request: 'u32', max: 'u32', id: 'text', epoch: 'text' });
 /** An operator has removed the subscriber, whether it was here or not. `number`: see `Endings.end`. */
 const kicked = recordLayout(80, { number: 'f64', id: 'text' });
+/** A peer connected here under an id that this hub has made: no other node knows it. */
+const owned = recordLayout(81, { kind: 'u8', id: 'text' });
 
 export const ToLinkRecord = {
   Connected: connected.kind,
@@ -172,6 +174,7 @@ export const ToLinkRecord = {
   Applied: applied.kind,
   AskPast: askPast.kind,
   Kicked: kicked.kind,
+  Owned: owned.kind,
 } as const;
 
 export const toLink = {
@@ -192,4 +195,5 @@ export const toLink = {
   applied,
   askPast,
   kicked,
+  owned,
 } as const;

@@ -8,7 +8,7 @@ import type { Peer } from '../../src/cluster/peer.ts';
 import { eventOf } from './support/fake-host.ts';
 
 const order = () => new EventOrder({} as ClusterHost, createLinkCounts());
-const source = () => createSource({} as Peer);
+const source = () => createSource({} as Peer, false);
 
 /** @returns how many events there was room for, beside so many bytes */
 function fill(held: EventOrder, of: Source, besides = 0): number {

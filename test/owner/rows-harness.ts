@@ -246,6 +246,7 @@ export class RowsHarness {
         note(session, { joined: this.registry.subscriberId(slot), vip, ...paged(resumed, more, filters) }),
       answer: ({ session, request }, entries, refused, more, filters = []) =>
         note(session, { answer: request, refused: refusalsOf(refused), ...paged(entries, more, filters) }),
+      deferred: () => {},
       notice: (session, notice, entries, more, filters = []) =>
         note(session, { notice: nameOf(Notice, notice) as 'silent', ...paged(entries, more, filters) }),
       filterPage: (session, filter, entries, page, more, waits = false) => {

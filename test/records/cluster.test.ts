@@ -77,6 +77,7 @@ const sentByOwner: EachOf<typeof toLink> = {
   applied: { revision: float },
   askPast: { before: float, request: word, max: 9, id, epoch },
   kicked: { number: float, id },
+  owned: { kind: byte, id },
 };
 
 it.each([

@@ -60,6 +60,11 @@ export class Levels {
     this.changed(slot);
   }
 
+  /** Devices that the link has been told to follow. */
+  wanted(): Iterable<number> {
+    return this.#told.keys();
+  }
+
   isLookedUp(slot: number): boolean {
     return this.#lookups.has(slot);
   }

@@ -62,13 +62,19 @@ export class Listings {
 
   /**
    * A request is about to make a filter follow matching devices of all nodes. They are needed until `close`, and after
-   * that while the filter exists. @returns whether all of them are known, and those that nobody has followed so far
+   * that while the filter exists. @returns whether all of them are known, those that nobody has followed so far, and
+   * those that are looked up for other filters
    */
-  open(prefix: string): { isComplete: boolean; passedOver: readonly number[] } {
+  open(prefix: string): {
+    isComplete: boolean;
+    passedOver: readonly number[];
+    lookedUp: readonly number[];
+  } {
     const listing = this.#listings.get(prefix) ?? this.#begin(prefix);
     listing.requests += 1;
     listing.isFull = false;
-    return { isComplete: listing.isComplete, passedOver: this.#takePassedOver(prefix) };
+    const { isComplete } = listing;
+    return { isComplete, passedOver: this.#takePassedOver(prefix), lookedUp: this.#lookedUp(prefix) };
   }
 
   /** A request that opened it has ended. */
@@ -225,6 +231,12 @@ export class Listings {
       else this.#isFull(id);
     }
     return slots;
+  }
+
+  /** Those that are looked up for filters, or on their way to a subscriber. */
+  #lookedUp(prefix: string): number[] {
+    const slots = [...this.#lookups.keys(), ...this.#onTheirWay];
+    return slots.filter((slot) => this.#deps.registry.deviceId(slot).startsWith(prefix));
   }
 
   #passOver(slot: number): void {

@@ -97,7 +97,13 @@ export class SubscriberMoves implements SubscriberHomes {
     const { links, link } = this.#context;
     const { actor, session, generated } = join;
     const { id } = actor;
-    if (generated === true) return true;
+    if (generated === true) {
+      this.#here.add(id);
+      link.tell(toLink.owned, { kind: SUBSCRIBER, id });
+      this.#enter(join);
+      this.#forgetIfGone(id);
+      return false;
+    }
     const older = this.#arrivals.get(id);
     if (older?.join.session === session) return false; // named twice, as in `Devices.join`
     if (older !== undefined && join.ticket < older.join.ticket) {

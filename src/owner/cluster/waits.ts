@@ -156,11 +156,23 @@ export class Waits implements RequestWaits {
     const wait = { subscriber, request, untilMs, ...made };
     for (const id of new Set(request.devices ?? [])) this.#lookUpId(wait, id);
     for (const prefix of prefixesOf(request)) {
-      const { isComplete, passedOver } = listings.open(prefix);
+      const { isComplete, passedOver, lookedUp } = listings.open(prefix);
       if (!isComplete) wait.prefixes.add(prefix);
-      for (const slot of passedOver) this.#lookUp(wait, slot);
+      for (const slot of [...passedOver, ...lookedUp]) this.#lookUp(wait, slot);
     }
+    if (request.past === true) for (const slot of this.#lackingPast(request)) this.#lookUp(wait, slot);
     return wait;
+  }
+
+  /** Devices of other nodes that match the filters that the request adds, and whose kept events are not all here. */
+  #lackingPast(request: Request): number[] {
+    const { registry, levels, backfills } = this.#deps;
+    const prefixes = [...prefixesOf(request)];
+    if (prefixes.length === 0) return [];
+    const matches = (id: string): boolean => prefixes.some((prefix) => id.startsWith(prefix));
+    return [...levels.wanted()].filter(
+      (slot) => !backfills.isComplete(slot) && matches(registry.deviceId(slot)),
+    );
   }
 
   #lookUpId(wait: Wait, id: string): void {

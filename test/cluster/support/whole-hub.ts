@@ -41,6 +41,7 @@ import {
   readRefusals,
 } from '../../../src/records/replies.ts';
 import {
+  KEEP_AS_SET,
   type OpName,
   SessionKind,
   writeJoin,
@@ -197,10 +198,18 @@ export class WholeHub {
     if (!isOver) this.#writeEvent(this.#toOwner, { device: NONE, session, payload });
   }
 
-  connectSubscriber(id: string): WholeSubscriber {
-    const subscriber = new WholeSubscriber(this.#join(SessionKind.subscriber, id));
+  /** @param generated whether the hub has made the id */
+  connectSubscriber(id: string, generated = false): WholeSubscriber {
+    const subscriber = new WholeSubscriber(this.#join(SessionKind.subscriber, id, generated));
     this.#subscribers.set(subscriber.session, subscriber);
     return subscriber;
+  }
+
+  /** Its connection is lost, or, with 0 for `keepMs`, said goodbye to for good. */
+  leaveSubscriber({ session, frames }: WholeSubscriber, keepMs = KEEP_AS_SET): void {
+    frames.isOver = true;
+    this.#subscribers.delete(session);
+    writeLeave(this.#toOwner, { session, clean: keepMs === 0, keepMs });
   }
 
   /** @param names ids and filters */
@@ -216,7 +225,7 @@ export class WholeHub {
     claimEventRecord(ring, { ...event, ...times });
   }
 
-  #join(kind: SessionKind, id: string): number {
+  #join(kind: SessionKind, id: string, generated = false): number {
     const session = this.#nextSession();
     const actor = {
       role: kind === SessionKind.device ? 'device' : 'subscriber',
@@ -225,7 +234,7 @@ export class WholeHub {
       vip: false,
     } as const;
     const rest = { connectedAt: 1, again: false, hold: false, interest: false, gateway: '' };
-    writeJoin(this.#toOwner, { session, kind, actor, ...rest, ticket: this.#tickets.next() });
+    writeJoin(this.#toOwner, { session, kind, actor, generated, ...rest, ticket: this.#tickets.next() });
     return session;
   }
 

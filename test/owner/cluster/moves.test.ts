@@ -94,12 +94,16 @@ describe('A subscriber that connects', () => {
     expect(hub.got()[0]).toMatch(/^joined ann with dev-1/);
   });
 
-  it('with an id that the hub has made is let in at once, and no node hears of it', () => {
+  it('with an id that the hub has made is let in at once, and has its home here without a claim', () => {
     const hub = new ClusterOwner();
     const made = hub.connectSubscriber('s-1', 0, { generated: true });
     expect(hub.got()).toEqual(['joined s-1']);
     hub.disconnect(made);
-    expect(hub.told()).toEqual([]);
+    expect(hub.told()).toEqual([
+      'owned subscriber s-1',
+      'disconnected subscriber s-1',
+      'forget subscriber s-1',
+    ]);
   });
 
   it('takes the place of an older connection that still waits', () => {

@@ -1,0 +1,64 @@
+/**
+ * A node that had been told which devices match a filter, but not yet what they are like, answered the next subscriber of
+ * the filter without them. They came later, without what their homes keep: as not recovered, and without last values.
+ */
+import { describe, expect, it } from 'vitest';
+import { fromLink } from '../../src/records/cluster.ts';
+import { ClusterOwner } from '../owner/cluster/cluster-owner.ts';
+
+/** `ann` has asked for `dev-*`, of which another node has told two devices; one of them has been looked up. */
+function lookingUp() {
+  const hub = new ClusterOwner();
+  const [ann, bob] = [hub.subscriber('ann'), hub.subscriber('bob')];
+  hub.ask(ann, 'subscribe', ['dev-*']);
+  hub.says(fromLink.listed, { prefix: 'dev-', ids: 'dev-1\ndev-2', done: true });
+  hub.joined('dev-1', { ref: 1 });
+  hub.hush();
+  return { hub, bob };
+}
+
+const pastEnd = (hub: ClusterOwner, request: number) =>
+  hub.says(fromLink.pastEnd, { request, found: true, more: false, epoch: 'abc' });
+const answersTo = (hub: ClusterOwner, name: string) =>
+  hub.got().filter((line) => line.startsWith(`answer ${name} `));
+const asksOf = (hub: ClusterOwner) => hub.told().filter((line) => line.startsWith('askPast'));
+
+describe('A filter whose devices are looked up for another subscriber', () => {
+  it('is answered when all of them are known', () => {
+    const { hub, bob } = lookingUp();
+    hub.ask(bob, 'subscribe', ['dev-*']);
+    expect(answersTo(hub, 'bob')).toEqual([]);
+    hub.joined('dev-2', { ref: 2 });
+    hub.settle();
+    expect(answersTo(hub, 'bob')).toEqual(['answer bob 2 : dev-*=2']);
+  });
+
+  it('brings what their homes keep', () => {
+    const { hub, bob } = lookingUp();
+    hub.ask(bob, 'subscribe', ['dev-*'], true);
+    hub.joined('dev-2', { ref: 2 });
+    const asks = asksOf(hub);
+    expect(asks.map((ask) => ask.split(' ')[2]).sort()).toEqual(['dev-1', 'dev-2']);
+    expect(answersTo(hub, 'bob')).toEqual([]);
+    for (const ask of asks) pastEnd(hub, Number(ask.split(' ')[1]));
+    hub.settle();
+    expect(answersTo(hub, 'bob')).toEqual(['answer bob 2 : dev-*=2']);
+  });
+
+  it('brings what the homes of those keep that are followed already, by however many', () => {
+    const { hub, bob } = lookingUp();
+    const cid = hub.subscriber('cid');
+    hub.joined('dev-2', { ref: 2 });
+    hub.settle();
+    hub.ask(bob, 'subscribe', ['dev-*']);
+    hub.settle();
+    hub.hush();
+    hub.ask(cid, 'subscribe', ['dev-*'], true);
+    const asks = asksOf(hub);
+    expect(asks).toHaveLength(2);
+    expect(answersTo(hub, 'cid')).toEqual([]);
+    for (const ask of asks) pastEnd(hub, Number(ask.split(' ')[1]));
+    hub.settle();
+    expect(answersTo(hub, 'cid')).toEqual(['answer cid 3 : dev-*=2']);
+  });
+});
