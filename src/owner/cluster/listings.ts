@@ -62,19 +62,13 @@ export class Listings {
 
   /**
    * A request is about to make a filter follow matching devices of all nodes. They are needed until `close`, and after
-   * that while the filter exists. @returns whether all of them are known, those that nobody has followed so far, and
-   * those that are looked up for other filters
+   * that while the filter exists. @returns whether all of them are known, and those that nobody has followed so far
    */
-  open(prefix: string): {
-    isComplete: boolean;
-    passedOver: readonly number[];
-    lookedUp: readonly number[];
-  } {
+  open(prefix: string): { isComplete: boolean; passedOver: readonly number[] } {
     const listing = this.#listings.get(prefix) ?? this.#begin(prefix);
     listing.requests += 1;
     listing.isFull = false;
-    const { isComplete } = listing;
-    return { isComplete, passedOver: this.#takePassedOver(prefix), lookedUp: this.#lookedUp(prefix) };
+    return { isComplete: listing.isComplete, passedOver: this.#takePassedOver(prefix) };
   }
 
   /** A request that opened it has ended. */
@@ -233,10 +227,10 @@ export class Listings {
     return slots;
   }
 
-  /** Those that are looked up for filters, or on their way to a subscriber. */
-  #lookedUp(prefix: string): number[] {
-    const slots = [...this.#lookups.keys(), ...this.#onTheirWay];
-    return slots.filter((slot) => this.#deps.registry.deviceId(slot).startsWith(prefix));
+  /** Devices that are looked up for filters, or on their way to a subscriber; also those that are added meanwhile. */
+  *lookedUp(): Generator<number> {
+    yield* this.#lookups.keys();
+    yield* this.#onTheirWay;
   }
 
   #passOver(slot: number): void {

@@ -5,7 +5,7 @@
  * answered in each poll. Owner thread only.
  */
 import { REQUEST_WORK_PER_POLL } from '../../limits.ts';
-import { Numbering } from '../../presence/columns.ts';
+import { NONE, Numbering } from '../../presence/columns.ts';
 import type { Request } from '../../records/requests.ts';
 import type { RequestWaits } from '../subscriber-homes.ts';
 import type { Backfills } from './backfills.ts';
@@ -31,11 +31,15 @@ export interface Wait {
   readonly open: Set<number>;
   /** Filters whose devices other nodes have not all listed yet. */
   readonly prefixes: Set<string>;
+  /** Devices that are still to be compared with its filters; undefined: none. */
+  toCompare: Iterator<number> | undefined;
   readonly behind: Request[];
 }
 
 /** How long a lookup may take (wire contract). */
 const WAIT_MS = 1000;
+/** Devices that are compared with filters in a poll: less than a millisecond. */
+const COMPARED_PER_POLL = 2000;
 
 export class Waits implements RequestWaits {
   readonly #deps: WaitsDeps;
@@ -43,6 +47,8 @@ export class Waits implements RequestWaits {
   readonly #waits = new Map<number, Wait>();
   /** Those of them that are ready to be answered, in order. */
   readonly #ready = new Set<Wait>();
+  /** Those that have a `toCompare`. */
+  readonly #comparing = new Set<Wait>();
   /** Filters of answered requests whose devices are still on their way, and which must stay wanted until then. */
   readonly #onTheirWay = new Map<number, Wait[]>();
   /** By device: who waits for it. */
@@ -62,7 +68,7 @@ export class Waits implements RequestWaits {
     if (request.op !== 'subscribe' && request.op !== 'resume') return false;
     const wait = this.#begin(subscriber, request);
     this.#waits.set(request.session, wait);
-    if (wait.open.size === 0 && wait.prefixes.size === 0) this.#answer(wait);
+    if (isOver(wait)) this.#answer(wait);
     else this.#tellDeferred(request);
     return true;
   }
@@ -72,6 +78,7 @@ export class Waits implements RequestWaits {
     this.#waits.delete(session);
     if (wait !== undefined) {
       this.#ready.delete(wait);
+      this.#comparing.delete(wait);
       this.#release(wait);
     }
     this.#arrived(session);
@@ -123,6 +130,7 @@ export class Waits implements RequestWaits {
     for (const session of this.#onTheirWay.keys())
       if (!this.#deps.filters.isBusy(session)) this.#arrived(session);
     if (this.#waits.size === 0) return;
+    this.#compareAll();
     const { clock, subscriptions } = this.#deps;
     const now = clock.now();
     for (const wait of this.#waits.values()) {
@@ -139,7 +147,7 @@ export class Waits implements RequestWaits {
   }
 
   untilNextMs(now: number): number {
-    if (this.#ready.size > 0) return 0;
+    if (this.#ready.size > 0 || this.#comparing.size > 0) return 0;
     for (const { untilMs } of this.#waits.values()) return Math.max(0, untilMs - now);
     return Number.POSITIVE_INFINITY;
   }
@@ -151,28 +159,59 @@ export class Waits implements RequestWaits {
       slots: new Set(),
       open: new Set(),
       prefixes: new Set(),
+      toCompare: undefined,
       behind: [],
     };
     const wait = { subscriber, request, untilMs, ...made };
     for (const id of new Set(request.devices ?? [])) this.#lookUpId(wait, id);
     for (const prefix of prefixesOf(request)) {
-      const { isComplete, passedOver, lookedUp } = listings.open(prefix);
+      const { isComplete, passedOver } = listings.open(prefix);
       if (!isComplete) wait.prefixes.add(prefix);
-      for (const slot of [...passedOver, ...lookedUp]) this.#lookUp(wait, slot);
+      for (const slot of passedOver) this.#lookUp(wait, slot);
+      wait.toCompare ??= this.#followedAlready(request);
     }
-    if (request.past === true) for (const slot of this.#lackingPast(request)) this.#lookUp(wait, slot);
+    if (wait.toCompare !== undefined) this.#compare(wait, COMPARED_PER_POLL);
     return wait;
   }
 
-  /** Devices of other nodes that match the filters that the request adds, and whose kept events are not all here. */
-  #lackingPast(request: Request): number[] {
-    const { registry, levels, backfills } = this.#deps;
-    const prefixes = [...prefixesOf(request)];
-    if (prefixes.length === 0) return [];
-    const matches = (id: string): boolean => prefixes.some((prefix) => id.startsWith(prefix));
-    return [...levels.wanted()].filter(
-      (slot) => !backfills.isComplete(slot) && matches(registry.deviceId(slot)),
-    );
+  /** Devices that others follow already, but without an answer yet, or without their past. `NONE`: it lacks nothing. */
+  *#followedAlready({ past }: Request): Generator<number> {
+    const { listings, levels, backfills } = this.#deps;
+    yield* listings.lookedUp();
+    if (past !== true) return;
+    for (const slot of levels.wanted()) yield backfills.isComplete(slot) ? NONE : slot;
+  }
+
+  /** Goes on with the comparisons, the earliest first. */
+  #compareAll(): void {
+    let left = COMPARED_PER_POLL;
+    for (const wait of this.#comparing) {
+      left = this.#compare(wait, left);
+      if (left === 0) return;
+    }
+  }
+
+  /**
+   * Compares devices with the filters of a request: among many thousands of them, few may match.
+   * @param most at most so many @returns how many less
+   */
+  #compare(wait: Wait, most: number): number {
+    const { registry } = this.#deps;
+    const prefixes = [...prefixesOf(wait.request)];
+    for (let left = most; left > 0; left--) {
+      const { done, value: slot } = wait.toCompare!.next();
+      if (done === true) {
+        wait.toCompare = undefined;
+        this.#comparing.delete(wait);
+        this.#goOn(wait);
+        return left;
+      }
+      if (slot === NONE) continue;
+      const id = registry.deviceId(slot);
+      if (prefixes.some((prefix) => id.startsWith(prefix))) this.#lookUp(wait, slot);
+    }
+    this.#comparing.add(wait);
+    return 0;
   }
 
   #lookUpId(wait: Wait, id: string): void {
@@ -201,7 +240,7 @@ export class Waits implements RequestWaits {
 
   #goOn(wait: Wait): void {
     const isThere = this.#waits.get(wait.request.session) === wait;
-    if (isThere && wait.open.size === 0 && wait.prefixes.size === 0) this.#ready.add(wait);
+    if (isThere && isOver(wait)) this.#ready.add(wait);
   }
 
   #tellDeferred({ session, request }: Request): void {
@@ -213,6 +252,7 @@ export class Waits implements RequestWaits {
     const { subscriber, request, behind } = wait;
     this.#waits.delete(request.session);
     this.#ready.delete(wait);
+    this.#comparing.delete(wait);
     subscribers.answer(subscriber, request);
     if (this.#deps.filters.isBusy(request.session)) this.#isOnItsWay(wait);
     else this.#release(wait);
@@ -240,6 +280,11 @@ export class Waits implements RequestWaits {
     }
     for (const prefix of prefixesOf(wait.request)) listings.close(prefix);
   }
+}
+
+/** Whether nothing is waited for any more. */
+function isOver({ open, prefixes, toCompare }: Wait): boolean {
+  return open.size === 0 && prefixes.size === 0 && toCompare === undefined;
 }
 
 /** The prefixes of the filters that the request adds, each once. */
