@@ -3,6 +3,7 @@
  * the filter without them. They came later, without what their homes keep: as not recovered, and without last values.
  */
 import { describe, expect, it } from 'vitest';
+import { ringBytesFor } from '../../src/memory/ring.ts';
 import { fromLink } from '../../src/records/cluster.ts';
 import { ClusterOwner } from '../owner/cluster/cluster-owner.ts';
 
@@ -60,5 +61,39 @@ describe('A filter whose devices are looked up for another subscriber', () => {
     for (const ask of asks) pastEnd(hub, Number(ask.split(' ')[1]));
     hub.settle();
     expect(answersTo(hub, 'cid')).toEqual(['answer cid 3 : dev-*=2']);
+  });
+
+  it('compares many of them a few at a time, so that nobody waits for it', () => {
+    const devices = Array.from({ length: 12_000 }, (_, n) => `dev-${n}`);
+    const hub = new ClusterOwner({
+      capacity: { devices: 13_000, subscribers: 10, subscriptions: 30_000 },
+      maxSubscriptionsPerSubscriber: 13_000,
+      ringBytes: ringBytesFor(1024 * 1024),
+    });
+    hub.ask(hub.subscriber('ann'), 'subscribe', ['dev-*']);
+    for (let at = 0; at < devices.length; at += 250)
+      hub.says(fromLink.listed, {
+        prefix: 'dev-',
+        ids: devices.slice(at, at + 250).join('\n'),
+        done: at + 250 >= devices.length,
+      });
+    for (const [ref, id] of devices.entries()) {
+      hub.joined(id, { ref: ref + 1 });
+      hub.hush();
+    }
+    for (let rounds = 0; rounds < 10; rounds++) {
+      hub.settle();
+      hub.hush();
+    }
+    /** Polls until the subscriber has its answer for a filter that matches nothing. */
+    const pollsFor = (name: string, past: boolean): number => {
+      hub.ask(hub.subscriber(name), 'subscribe', [`${name}-*`], past);
+      hub.says(fromLink.listed, { prefix: `${name}-`, ids: '', done: true });
+      let polls = 2;
+      for (; answersTo(hub, name).length === 0; polls++) hub.poll();
+      return polls;
+    };
+    const withoutPast = pollsFor('bob', false);
+    expect(pollsFor('cid', true)).toBeGreaterThan(withoutPast);
   });
 });
