@@ -7,6 +7,7 @@ import { nowUs } from '../../src/cli/bench/clock.ts';
 import { WHOLE } from '../../src/cli/bench/load.ts';
 import { stampedJson } from '../../src/cli/bench/stamp.ts';
 import { bindFreePort } from '../support/bind-free-port.ts';
+import { eventually } from '../support/eventually.ts';
 
 /** Lets everybody in, and calls `asked` with what a subscriber asks. */
 async function disturbing(disturbance: Disturbance, asked: (socket: WebSocket) => void): Promise<Disturber> {
@@ -45,6 +46,7 @@ describe('what disturbs a load', () => {
       for (let n = 0; n < 3; n++) socket.send(live);
     });
     await disturber.run(spanOf(100));
+    await eventually('it has asked', () => subscriber !== undefined);
     for (let n = 0; n < 2; n++) subscriber!.send(replayed);
     expect(await disturber.report()).toMatchObject({ replayed: 0, unreplayed: 0 });
   });
@@ -64,6 +66,7 @@ describe('what disturbs a load', () => {
       subscriber = socket;
     });
     await disturber.run(spanOf(100));
+    await eventually('it has asked', () => subscriber !== undefined);
     const report = disturber.report();
     subscriber!.send('{"op":"subscribed","devices":[],"errors":[]}');
     expect((await report).filterMs).toBeGreaterThan(0);

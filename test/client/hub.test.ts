@@ -163,8 +163,9 @@ describe('the client', () => {
     'goes on after a lost connection, with what the hub kept (binary: %s)',
     async (binary) => {
       const dev = uniqueId('dev');
-      const { device: sender } = device(dev);
-      await hub.witness(dev); // "online" takes a number, and would be missed between the connections
+      const { device: sender, states } = device(dev);
+      await states.next(isState('connected')); // "online" would be missed between the connections
+      await hub.witness(dev);
       const line = subscriber({ devices: [dev], binary });
       await line.subscribed.next();
       expect((await line.reconnect()).resumed).toEqual([dev]);
@@ -210,7 +211,8 @@ describe('the client', () => {
 
   it('leaves no event untold over many lost connections: each comes or is in a gap', async () => {
     const dev = uniqueId('dev');
-    const { device: sender } = device(dev);
+    const { device: sender, states } = device(dev);
+    await states.next(isState('connected')); // until then only so much may wait
     await hub.witness(dev);
     const line = subscriber({ devices: [dev] });
     const { devices } = await line.subscribed.next();
@@ -332,15 +334,18 @@ describe('a hub that drains', () => {
     onTestFinished(() => second?.kill());
     const dev = openDevice(first.devicePort, { id: 'dev-1' });
     const sub = openSubscriber(first.subscriberPort, { id: 'sub-1', devices: ['dev-1', 'dev-2'] });
+    const others = ['sub-2', 'sub-3'].map((id) => openSubscriber(first.subscriberPort, { id }));
+    await Promise.all(others.map(({ states }) => states.next(isState('connected'))));
     await sub.subscribed.next();
     await dev.device.message('before', { ack: true });
     await dev.device.message('before', { ack: true });
     const { seq: seqBefore } = await sub.events.next(({ seq }) => seq >= 2);
     expect(seqBefore).toBeGreaterThanOrEqual(2);
     first.signal('SIGTERM');
-    const waits = await Promise.all([dev, sub].map(({ states }) => states.next(isState('waiting'))));
+    const all = [dev, sub, ...others];
+    const waits = await Promise.all(all.map(({ states }) => states.next(isState('waiting'))));
     for (const wait of waits) {
-      // The hub spreads over 5 s; without it this client would come back within 100 ms.
+      // The hub spreads over 5 s; without it these clients would come back within 100 ms.
       expect(wait).toMatchObject({ error: { code: 'disconnected', hubCode: 4200 } });
       expect(wait.state === 'waiting' && wait.retryInMs).toBeLessThanOrEqual(5000);
     }

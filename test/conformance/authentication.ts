@@ -248,7 +248,9 @@ export function authentication({ env }: MatrixRow): void {
         return status === 401;
       });
       const subscriber = await sign({ sub: 'sub-1', role: 'subscriber', aud: 'dat' });
-      const listener = await Subscriber.connect(hub.process.subscriberPort, '', { token: subscriber });
+      const listener = await eventually('the threads that let subscribers in have the keys', () =>
+        Subscriber.connect(hub.process.subscriberPort, '', { token: subscriber }).catch(() => undefined),
+      );
       expect((await listener.welcome()).subscriber).toBe('sub-1');
       await peer.drop();
       await listener.drop();

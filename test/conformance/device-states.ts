@@ -1,5 +1,6 @@
 /** Section 3: online, stale, offline, and the removal of devices that nobody follows. */
 import { describe, expect, it } from 'vitest';
+import { PONG_GRACE_MS } from '../../src/limits.ts';
 import { whilePrompt } from '../support/attempts.ts';
 import { eventually } from '../support/eventually.ts';
 import type { Frame } from '../support/frames.ts';
@@ -153,33 +154,35 @@ export function deviceTimers({ env }: MatrixRow): void {
       DAT_PING_INTERVAL_MS: '100',
     });
 
-    it('call it offline when it does not return within the grace', async () => {
-      const { dev, device, subscriber } = await hub.pair();
-      await device.drop();
-      await told(subscriber, dev, 'offline');
-      expect((await hub.deviceEntry(dev))?.state).toBe('offline');
-      const again = await hub.connectDevice(dev);
-      await told(subscriber, dev, 'online');
-      await marker(again, subscriber);
-      expect(statesOf(subscriber, dev)).toEqual(['offline', 'online']);
-    });
+    it('call it offline when it does not return within the grace', () =>
+      whilePrompt(STALE_MS / 2, async () => {
+        const { dev, device, subscriber } = await hub.pair();
+        await device.drop();
+        await told(subscriber, dev, 'offline');
+        expect((await hub.deviceEntry(dev))?.state).toBe('offline');
+        const again = await hub.connectDevice(dev);
+        await told(subscriber, dev, 'online');
+        await marker(again, subscriber);
+        expect(statesOf(subscriber, dev)).toEqual(['offline', 'online']);
+      }));
 
-    it('call it stale when it is connected and silent, and online on its next frame', async () => {
-      const { dev, subscriber } = await watched(hub);
-      const device = await hub.connectDevice(dev, { autoPong: false });
-      expect(await told(subscriber, dev, 'stale')).toMatchObject({
-        type: 'status',
-        source: 'hub',
-        data: { state: 'stale', reason: expect.any(String) },
-      });
-      expect((await hub.deviceEntry(dev))?.state).toBe('stale');
-      const late = await hub.subscriber();
-      expect((await late.subscribe(dev)).devices).toMatchObject([{ device: dev, state: 'stale' }]);
-      device.send({ type: 'message', data: 'awake' });
-      await subscriber.frames.next(({ data }) => data === 'awake');
-      await told(subscriber, dev, 'online');
-      expect(statesOf(subscriber, dev).slice(0, 3)).toEqual(['online', 'stale', 'online']);
-    });
+    it('call it stale when it is connected and silent, and online on its next frame', () =>
+      whilePrompt(PONG_GRACE_MS / 4, async () => {
+        const { dev, subscriber } = await watched(hub);
+        const device = await hub.connectDevice(dev, { autoPong: false });
+        expect(await told(subscriber, dev, 'stale')).toMatchObject({
+          type: 'status',
+          source: 'hub',
+          data: { state: 'stale', reason: expect.any(String) },
+        });
+        expect((await hub.deviceEntry(dev))?.state).toBe('stale');
+        const late = await hub.subscriber();
+        expect((await late.subscribe(dev)).devices).toMatchObject([{ device: dev, state: 'stale' }]);
+        device.send({ type: 'message', data: 'awake' });
+        await subscriber.frames.next(({ data }) => data === 'awake');
+        await told(subscriber, dev, 'online');
+        expect(statesOf(subscriber, dev).slice(0, 3)).toEqual(['online', 'stale', 'online']);
+      }));
 
     it('take a WebSocket pong for a sign of life', () =>
       whilePrompt(STALE_MS / 2, async () => {

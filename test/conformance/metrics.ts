@@ -48,7 +48,10 @@ export function metrics({ env }: MatrixRow): void {
       const { device, subscriber } = await hub.pair();
       await marker(device, subscriber);
       await device.close(1000);
-      const scraped = await hub.metrics();
+      const scraped = await eventually('its disconnect is counted', async () => {
+        const now = await hub.metrics();
+        return now.value('dat_disconnects_total') > 0 && now;
+      });
       expect(scraped.types.has('dat_build_info')).toBe(true);
       expect(scraped.value('dat_build_info')).toBe(1);
       for (const [name, { type, labels }] of Object.entries(families)) {

@@ -92,6 +92,7 @@ export function subscribers({ env }: MatrixRow): void {
       await device.message('for four');
       await otherDevice.message('for six');
       for (const subscriber of all) await subscriber.event(other);
+      for (const subscriber of all.slice(0, 4)) await subscriber.event(dev);
       const heard = all.map((subscriber) => dataOf(subscriber, dev));
       expect(heard).toEqual([['for four'], ['for four'], ['for four'], ['for four'], [], []]);
     });

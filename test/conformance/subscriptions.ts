@@ -1,6 +1,6 @@
 /** Section 5: the status of a pair of device and subscriber. */
 import { describe, expect, it } from 'vitest';
-import { whilePrompt } from '../support/attempts.ts';
+import { firstOf, whilePrompt } from '../support/attempts.ts';
 import { eventually } from '../support/eventually.ts';
 import { Subscriber } from '../support/peers.ts';
 import { dataOf, type MatrixRow, marker, uniqueId, useHub } from './harness.ts';
@@ -396,14 +396,15 @@ export function subscriptionTimers({ env }: MatrixRow): void {
     });
 
     it('does not wake a subscription that was paused', async () => {
-      const [dev, sub, other] = [uniqueId('dev'), uniqueId('sub'), uniqueId('dev')];
-      const subscriber = await hub.subscriber({ id: sub });
-      // Both at once: no silence fits between them.
-      await Promise.all([subscriber.subscribe(dev, other), subscriber.ask('pause', [dev])]);
-      expect(await subscriber.frames.next(isStatus('inactive'))).toMatchObject({
-        devices: [other],
-        reason: 'silent',
+      const { dev, sub, other, subscriber, notice } = await firstOf('it was silent before', async () => {
+        const [dev, sub, other] = [uniqueId('dev'), uniqueId('sub'), uniqueId('dev')];
+        const subscriber = await hub.subscriber({ id: sub });
+        // Both at once: hardly ever does a silence fit between them.
+        await Promise.all([subscriber.subscribe(dev, other), subscriber.ask('pause', [dev])]);
+        const notice = await subscriber.frames.next(isStatus('inactive'));
+        return notice.devices?.includes(dev) ? undefined : { dev, sub, other, subscriber, notice };
       });
+      expect(notice).toMatchObject({ devices: [other], reason: 'silent' });
       subscriber.send({ op: 'touch' });
       expect(await subscriber.frames.next(isStatus('active'))).toMatchObject({ devices: [other] });
       expect(await hub.row(dev, sub)).toMatchObject({ status: 'inactive', reason: 'paused' });
@@ -443,16 +444,24 @@ export function subscriptionTimers({ env }: MatrixRow): void {
     const isRemoved = ({ op }: { readonly op: string }) => op === 'removed';
 
     it('loses its subscriptions with code 121 and stays connected', async () => {
-      const { dev, sub, subscriber } = await hub.pair();
-      expect(await subscriber.frames.next(isRemoved)).toMatchObject({
+      const { dev, sub, subscriber, removed, notices } = await firstOf(
+        'the owner stood still until all of the silence was over',
+        async () => {
+          const all = await hub.pair();
+          const removed = await all.subscriber.frames.next(isRemoved);
+          const told = all.subscriber.frames.all.map(({ op }) => op);
+          const notices = told.filter((op) => op === 'status' || op === 'removed');
+          return notices.length > 1 ? { ...all, removed, notices } : undefined;
+        },
+      );
+      expect(removed).toMatchObject({
         op: 'removed',
         devices: [dev],
         code: 121,
         reason: expect.any(String),
       });
       expect(await hub.row(dev, sub)).toBeUndefined();
-      const notices = subscriber.frames.all.filter(({ op }) => op === 'status' || op === 'removed');
-      expect(notices.map(({ op }) => op)).toEqual(['status', 'removed']);
+      expect(notices).toEqual(['status', 'removed']);
       expect((await subscriber.subscribe(dev)).devices).toMatchObject([{ device: dev, status: 'active' }]);
     });
 

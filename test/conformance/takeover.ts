@@ -74,6 +74,10 @@ export function takeover({ env }: MatrixRow): void {
       for (let round = 0; round < 3; round++) {
         const device = await hub.device(dev);
         await device.close(1000);
+        // Two threads may hold its connections: the owner must have heard of this one's end before the next begins.
+        await witness.frames.next(
+          ({ data }) => (data as { readonly state?: string } | null)?.state === 'offline',
+        );
       }
       await (await hub.device(dev)).message('the end');
       await witness.frames.next(({ data }) => data === 'the end');

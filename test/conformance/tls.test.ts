@@ -7,8 +7,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { connect as connectTls } from 'node:tls';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { CLOSE_HANDSHAKE_MS } from '../../src/limits.ts';
 import { proxyHeader } from '../../src/transport/proxy-header.ts';
 import { connect as connectMqtt } from '../mqtt/client.ts';
+import { firstOf } from '../support/attempts.ts';
 import { makeCertificate } from '../support/certificates.ts';
 import { eventually } from '../support/eventually.ts';
 import type { Frame } from '../support/frames.ts';
@@ -62,6 +64,17 @@ function askOverTls(port: number, path: string, body?: object, trusted = ca): Pr
   });
 }
 
+/** A device that the owner has let in: whoever follows it from now on is not told that it is online. */
+async function welcomed(
+  hub: HubProcess,
+  query: string,
+  trust: { ca: string; token?: string },
+): Promise<Device> {
+  const device = await Device.connect(hub.devicePort, query, trust);
+  await device.welcome();
+  return device;
+}
+
 /** What a plain client gets before its connection ends. */
 async function sayPlainly(port: number, text: string): Promise<string> {
   const socket = connectTcp({ port, host: '127.0.0.1' });
@@ -102,11 +115,13 @@ for (const { name, env } of rows) {
   describe.skipIf(!isPossible)(`TLS on ${name}`, () => {
     let hub: HubProcess;
     beforeAll(async () => {
-      hub = await startHub({ ...calm, ...env, ...files, DAT_MQTT_PORT: '0' });
+      // Who reads nothing answers no pings, for as long as this host takes to fill its queue.
+      const patient = { DAT_PING_INTERVAL_MS: '300000' };
+      hub = await startHub({ ...calm, ...env, ...files, ...patient, DAT_MQTT_PORT: '0' });
     });
     afterAll(() => stopped(hub));
 
-    const device = (id: string) => Device.connect(hub.devicePort, `?id=${id}`, { ca });
+    const device = (id: string) => welcomed(hub, `?id=${id}`, { ca });
     const subscriber = (...devices: string[]) =>
       Subscriber.connect(hub.subscriberPort, `?devices=${devices.join(',')}`, { ca });
 
@@ -197,13 +212,18 @@ for (const { name, env } of rows) {
     );
 
     it.skipIf(isLossy)('lets a client finish the close handshake that the hub began', async () => {
-      const id = uniqueId('dev');
-      const older = await TlsPeer.open(hub.devicePort, `/v1/device?id=${id}`, ca);
-      await eventually('it is welcomed', () => older.received.includes('"welcome"'));
-      const newer = await device(id);
-      await eventually('it is closed', () => older.closedWith === 4004);
-      await new Promise((resolve) => setTimeout(resolve, 300));
-      expect(older.hasEnded, 'TLS has not ended with the close frame').toBe(false);
+      const { older, newer, hadEnded } = await firstOf('the hub had waited long enough', async () => {
+        const id = uniqueId('dev');
+        const older = await TlsPeer.open(hub.devicePort, `/v1/device?id=${id}`, ca);
+        await eventually('it is welcomed', () => older.received.includes('"welcome"'));
+        const since = performance.now();
+        const newer = await device(id);
+        await eventually('it is closed', () => older.closedWith === 4004);
+        await new Promise((resolve) => setTimeout(resolve, 300));
+        const { hasEnded: hadEnded } = older;
+        return performance.now() - since < CLOSE_HANDSHAKE_MS ? { older, newer, hadEnded } : undefined;
+      });
+      expect(hadEnded, 'TLS has not ended with the close frame').toBe(false);
       older.sendClose(4004);
       await eventually('TLS ends once it has answered', () => older.hasEnded);
       older.destroy();
@@ -244,8 +264,11 @@ for (const { name, env } of rows) {
         return /^dat_disconnects_total\{role="subscriber",code="4108"\} 1$/m.test(text);
       };
       await eventually('it is closed with 4108', async () => {
-        const { seq } = await sender.publish({ type: 'message', priority: 'high', data: filler });
-        expect((await quick.event()).seq).toBe(seq);
+        // Several at a time: each look is a handshake, and the kernel takes megabytes before anything waits in the hub.
+        for (let n = 0; n < 8; n++) {
+          const { seq } = await sender.publish({ type: 'message', priority: 'high', data: filler });
+          expect((await quick.event()).seq).toBe(seq);
+        }
         return isClosed();
       });
       await slow.drop();
@@ -310,10 +333,7 @@ for (const { name, env } of rows) {
         await Promise.all(
           numbersFrom(1, 10).map(async (number) => {
             const id = `peer-${round}-${number}`;
-            const device = await Device.connect(hub.devicePort, '', {
-              ca,
-              token: await signed('device', id),
-            });
+            const device = await welcomed(hub, '', { ca, token: await signed('device', id) });
             const subscriber = await Subscriber.connect(hub.subscriberPort, `?devices=${id}`, {
               ca,
               token: await signed('subscriber', id),

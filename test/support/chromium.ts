@@ -12,7 +12,7 @@ export const hasChromium = existsSync(chromiumOptions.executablePath);
 export function useChromium(): Chromium {
   let browser: Browser | undefined;
   beforeAll(async () => {
-    browser = await chromium.launch(chromiumOptions);
+    browser = await chromium.launch({ ...chromiumOptions, timeout: WAIT_MS });
   });
   afterAll(() => browser?.close());
   return {

@@ -4,6 +4,9 @@ import { createServer } from 'node:net';
 import type { Env } from './hub-process.ts';
 
 const RANGE = 4000;
+/** Of one process. Vitest numbers those that run beside each other: each has ports of its own, also while nobody listens. */
+const SHARE = 400;
+const { VITEST_POOL_ID: pool = '1' } = process.env;
 const TRIES = 50;
 const given = new Set<number>();
 
@@ -18,14 +21,14 @@ function firstPort(): number {
 }
 
 export async function freePort(): Promise<number> {
-  const first = firstPort();
+  const first = firstPort() + ((Number(pool) * SHARE) % RANGE);
   for (let tries = 0; tries < TRIES; tries++) {
-    const port = first + Math.floor(Math.random() * RANGE);
+    const port = first + Math.floor(Math.random() * SHARE);
     if (given.has(port) || !(await isFree(port))) continue;
     given.add(port);
     return port;
   }
-  throw new Error(`no free port from ${first} to ${first + RANGE}`);
+  throw new Error(`no free port from ${first} to ${first + SHARE}`);
 }
 
 function isFree(port: number): Promise<boolean> {

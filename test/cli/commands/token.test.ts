@@ -4,8 +4,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { useHub } from '../../conformance/harness.ts';
+import { eventually } from '../../support/eventually.ts';
 import { SECRET } from '../../support/tokens.ts';
-import { dat, portsOf } from '../run.ts';
+import { dat, portsOf, start } from '../run.ts';
 
 describe('dat token', () => {
   const admin = 'admin-token';
@@ -63,12 +64,16 @@ describe('dat token', () => {
     const args = ['token', 'create', '--sub', 'gw-1', '--role', 'gateway', '--devices', 'lab-*'];
     const { stdout } = await dat(args, { DAT_AUTH_JWT_SECRET: SECRET });
     const env = { ...portsOf(hub), DAT_TOKEN: stdout.trim() };
-    const fleet = ['gateway', '--id', 'gw-1', '--devices', '2', '--seconds', '1', '--prefix'];
-    const { code, stdout: covered } = await dat([...fleet, 'lab-', '--json'], env);
+    const fleet = ['gateway', '--id', 'gw-1', '--devices', '2', '--prefix'];
+    const { code, stdout: covered } = await dat([...fleet, 'lab-', '--seconds', '1', '--json'], env);
     expect(code).toBe(0);
     expect(JSON.parse(covered.trim().split('\n').at(-1)!)).toMatchObject({ refused: 0 });
-    const foreign = await dat([...fleet, 'site-'], env);
-    expect(foreign.stderr).toContain('the gateway may not speak for this device');
+    const foreign = start([...fleet, 'site-'], env);
+    await eventually('it says why it is refused', () =>
+      foreign.out.stderr.includes('the gateway may not speak for this device'),
+    );
+    foreign.child.kill('SIGINT');
+    await foreign.ended;
     const none = await dat([...fleet, 'lab-'], portsOf(hub));
     expect(none).toMatchObject({ code: 77, stderr: expect.stringContaining('--role gateway') });
   });
