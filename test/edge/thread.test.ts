@@ -149,10 +149,10 @@ describe('an edge that is a thread of its own', () => {
     bench.said();
     const frame = { type: 2, payloadStart: 0, payloadEnd: 2 } as never;
     const tap = (device: string): void =>
-      bench.thread.edge.publisher.taps.event(device, Buffer.from('{}'), frame);
+      bench.thread.edge.publisher.taps.event(device, Buffer.from('{}'), frame, 7);
     for (const device of ['dev', 'other']) tap(device);
     vi.advanceTimersByTime(100);
-    expect(bench.said()).toMatchObject([{ kind: FromEdge.Tapped, events: [{ device: 'dev' }] }]);
+    expect(bench.said()).toMatchObject([{ kind: FromEdge.Tapped, events: [{ device: 'dev', at: 7 }] }]);
     bench.command({ kind: ToEdge.Tap, devices: ['dev'], isTapped: false });
     bench.command({ kind: ToEdge.Tap, devices: ['other'], isTapped: true });
     for (const device of ['dev', 'other']) tap(device);
