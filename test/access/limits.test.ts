@@ -1,5 +1,5 @@
 /** Every limit at the door and beyond it: what the peer over it sees, and where that is counted. */
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { systemClock } from '../../src/clock.ts';
 import { TestHub, uniqueId } from '../conformance/harness.ts';
 import { Metrics } from '../support/admin.ts';
@@ -86,6 +86,7 @@ describe.each(transports)('limits on %s', (_, transport) => {
       await firstOf('the ban was over before it was asked for, or a minute was', async () => {
         const hub = hubWith(env);
         await hub.start();
+        onTestFinished(() => hub.process.kill());
         const enter = (token: string) =>
           upgradeAnswer(hub.process.subscriberPort, '/v1/subscribe', { Authorization: `Bearer ${token}` });
         const [since, inMinute] = [performance.now(), minute()];
