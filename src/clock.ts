@@ -45,12 +45,17 @@ export const systemClock: Clock = {
  */
 const wallZeros = new WeakMap<Clock, number>();
 const WALL_JITTER_MS = 2;
+/** Further readings before the wall clock counts as set. */
+const ZERO_READS_MORE = 2;
 
 /** Turns a monotonic last_seen into wall-clock time as of now, the same each time; 0 (never) stays 0. */
 export function toWallMs(clock: Clock, monotonicMs: number): number {
   if (monotonicMs === 0) return 0;
-  const read = clock.wallNow() - clock.now();
   let zero = wallZeros.get(clock) ?? Number.NEGATIVE_INFINITY;
+  let read = clock.wallNow() - clock.now();
+  // A thread that loses its core between the two reads too early a zero: of several readings the latest is right.
+  for (let again = 0; again < ZERO_READS_MORE && Math.abs(read - zero) > WALL_JITTER_MS; again++)
+    read = Math.max(read, clock.wallNow() - clock.now());
   if (Math.abs(read - zero) > WALL_JITTER_MS) {
     zero = read;
     wallZeros.set(clock, zero);

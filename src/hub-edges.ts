@@ -84,7 +84,7 @@ export async function startThreads(
     slow,
     tapped: () => taps.devices,
     events(events) {
-      for (const event of events) taps.event(event.device, event.bytes, event.frame, event);
+      for (const { device, bytes, frame, at, count } of events) taps.event(device, bytes, frame, at, count);
     },
   });
   taps.changed = (device, isTapped) => threads.tap(device, isTapped);

@@ -155,9 +155,6 @@ export const HEAD_BYTES_MAX = 32 * 1024;
 /** Header lines of an upgrade; compiled into uWebSockets.js. */
 export const HEAD_LINES_MAX = 98;
 
-/** A fan-out thread that met a bug waits at most this long until no more sockets are handed to it. */
-export const WORKER_END_MS_MAX = 1000;
-
 /** A subscriber that is slow for this long is closed with 4108 (wire contract). */
 export const SLOW_MS_MAX = 30_000;
 

@@ -3,7 +3,6 @@
  * counted. Runs on main, on the way of every event of these devices.
  */
 
-import type { Relayed } from '../edge/publish/taps.ts';
 import { LIVE_EVENTS_PER_SECOND, LIVE_PAYLOAD_BYTES_MAX } from '../limits.ts';
 import type { DeviceFrame } from '../wire/device-frames.ts';
 import { eventTypeNames, priorityNames } from '../wire/events.ts';
@@ -19,12 +18,12 @@ interface Tapped {
 }
 
 export class LiveTaps {
-  readonly #deps: Pick<AdminDeps, 'tap' | 'clock'>;
+  readonly #deps: Pick<AdminDeps, 'tap'>;
   readonly #taken: () => void;
   readonly #tapped = new Map<string, Tapped>();
 
   /** @param taken called when there are events to fetch */
-  constructor(deps: Pick<AdminDeps, 'tap' | 'clock'>, taken: () => void) {
+  constructor(deps: Pick<AdminDeps, 'tap'>, taken: () => void) {
     this.#deps = deps;
     this.#taken = taken;
   }
@@ -64,8 +63,7 @@ export class LiveTaps {
     this.#tapped.set(device, tapped);
   }
 
-  #take(tapped: Tapped, bytes: Uint8Array, frame: DeviceFrame, relayed?: Relayed): void {
-    const { at = this.#deps.clock.wallNow(), count = 1 } = relayed ?? {};
+  #take(tapped: Tapped, bytes: Uint8Array, frame: DeviceFrame, at: number, count: number): void {
     tapped.skipped += count - 1;
     // A busy device takes no event from a quiet one
     if (tapped.taken >= Math.floor(LIVE_EVENTS_PER_SECOND / this.#tapped.size)) tapped.skipped += 1;

@@ -117,9 +117,7 @@ export class LiveValues {
 
   #look(device: string): Kept {
     const kept = new Kept();
-    kept.endTap = this.#deps.tap(device, (bytes, frame, relayed) =>
-      kept.take(bytes, frame, relayed?.at ?? this.#deps.clock.wallNow()),
-    );
+    kept.endTap = this.#deps.tap(device, (bytes, frame, at) => kept.take(bytes, frame, at));
     return kept;
   }
 

@@ -1,6 +1,5 @@
 /** How an edge with its own thread carries out main's commands, and how it ends. */
 import type { MessagePort } from 'node:worker_threads';
-import { WORKER_END_MS_MAX } from '../limits.ts';
 import {
   type Descriptors,
   type EdgeReload,
@@ -126,13 +125,15 @@ class EdgeThread {
     };
   }
 
-  /** The thread has hit a bug: it takes no more connections, then ends. */
+  /**
+   * The thread has hit a bug: it ends once main says that no more connections are handed to it, however late that is. A
+   * socket that is handed to an app that has gone aborts the process.
+   */
   readonly #failed = (cause: Error): void => {
     if (this.#failure !== undefined) return;
     this.#failure = cause;
     this.#attached.poller.stop();
-    this.#say({ kind: FromEdge.Failed }); // main answers with Close, once no more connections are handed to this thread
-    setTimeout(() => this.#end(), WORKER_END_MS_MAX);
+    this.#say({ kind: FromEdge.Failed }); // main answers with Close
   };
 
   /** An app that is still open when its thread ends aborts the process: closes it first, whatever happened. */

@@ -121,7 +121,7 @@ describe('a live list', () => {
     const within = await lists.list({ ...page, column: 'events' });
     expect(named(within)).toEqual(named(before));
     expect(within.devices.at(-1)).toMatchObject({ device: 'site.a', seq: 1 });
-    hub.clock.advance(60_000);
+    hub.clock.advance(3_600_000); // for longer the longer it took to make it
     expect(named(await lists.list({ ...page, column: 'events' }))).toEqual([
       'site.d',
       'site.a',
@@ -171,7 +171,7 @@ describe('the values of a live list', () => {
     const bytes = Buffer.from(JSON.stringify(json));
     const frame = createDeviceFrame();
     expect(parseDeviceText(bytes, frame)).toBeUndefined();
-    hub.taps.event(device, bytes, frame);
+    hub.taps.event(device, bytes, frame, hub.clock.wallMs);
     bytes.fill(0);
   }
 
@@ -194,7 +194,7 @@ describe('the values of a live list', () => {
     const bytes = Buffer.from([2, 0, 255]);
     const frame = createDeviceFrame();
     parseDeviceBinary(bytes, frame);
-    hub.taps.event('d', bytes, frame);
+    hub.taps.event('d', bytes, frame, hub.clock.wallMs);
     expect(await value()).toMatchObject({ bytes: 2, base64: 'AP8=' });
     receive(hub, 'd', { type: 'message', data: 'x'.repeat(1000) });
     expect(await value()).toMatchObject({ bytes: 1002, json: `"${'x'.repeat(VALUE_BYTES_MAX - 1)}` });

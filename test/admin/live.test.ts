@@ -58,7 +58,7 @@ function receive(hub: FakeHub, device: string, json: object): void {
   const bytes = Buffer.from(JSON.stringify(json));
   const frame = createDeviceFrame();
   expect(parseDeviceText(bytes, frame)).toBeUndefined();
-  hub.taps.event(device, bytes, frame);
+  hub.taps.event(device, bytes, frame, hub.clock.wallMs);
 }
 
 const opened = async (hub: FakeHub, query: string): Promise<number> => (await openStream(hub, query)).status;
@@ -229,7 +229,7 @@ describe('the events of a device in a live stream', () => {
     const bytes = Buffer.from([2, 0, 255]);
     const frame = createDeviceFrame();
     parseDeviceBinary(bytes, frame);
-    hub.taps.event('d', bytes, frame);
+    hub.taps.event('d', bytes, frame, hub.clock.wallMs);
     await eventually('the events', () => sink.of('events').length > 0);
     const at = hub.clock.wallMs;
     expect(sink.of('events')).toEqual([
@@ -252,7 +252,7 @@ describe('the events of a device in a live stream', () => {
     const bytes = Buffer.from('{"type":"message","data":"before"}');
     const frame = createDeviceFrame();
     parseDeviceText(bytes, frame);
-    hub.taps.event('d', bytes, frame);
+    hub.taps.event('d', bytes, frame, hub.clock.wallMs);
     bytes.fill(0x20);
     await eventually('the event', () => sink.of('events').length > 0);
     expect(sink.of('events')[0].events[0].json).toBe('"before"');

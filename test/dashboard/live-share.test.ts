@@ -60,7 +60,7 @@ function receive(device: string, data: unknown): void {
   const bytes = Buffer.from(JSON.stringify({ type: 'message', data }));
   const frame = createDeviceFrame();
   parseDeviceText(bytes, frame);
-  hub.taps.event(device, bytes, frame);
+  hub.taps.event(device, bytes, frame, hub.clock.wallMs);
 }
 
 function gate(): { readonly promise: Promise<void>; readonly release: () => void } {

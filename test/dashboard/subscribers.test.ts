@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { uniqueId } from '../conformance/harness.ts';
+import { firstOf } from '../support/attempts.ts';
 import { hasChromium } from '../support/chromium.ts';
 import { eventually } from '../support/eventually.ts';
 import { answer, faultsIn, mock, rowOf, tableOf, useDashboard } from './harness.ts';
@@ -69,21 +70,33 @@ describe.skipIf(!hasChromium)('the page of a slow subscriber', () => {
   const { hub } = dashboard;
 
   it('is reached from the overview, and shows what waits for it', async () => {
-    const { sub, device, subscriber } = await hub.pair();
-    subscriber.stopReading();
-    const { page } = await dashboard.open();
-    const data = 'x'.repeat(30_000);
-    const sending = setInterval(() => device.send({ type: 'message', data }), 10);
-    try {
-      await page.getByRole('link', { name: sub, exact: true }).click();
+    await firstOf('the hub closed the subscriber, which was slow for too long', async () => {
+      const { dev, sub, device, subscriber } = await hub.pair();
+      subscriber.stopReading();
+      const { page } = await dashboard.open();
+      const data = 'x'.repeat(30_000);
+      const sending = setInterval(() => device.send({ type: 'message', data }), 10);
+      const isShown = async (what: string, look: () => Promise<boolean>): Promise<boolean> => {
+        const seen = await eventually(what, async () => {
+          if (await look()) return 'shown';
+          return (await hub.row(dev, sub))?.connected === false && 'closed';
+        });
+        return seen === 'shown';
+      };
+      const link = page.getByRole('link', { name: sub, exact: true });
       const facts = page.locator('.facts');
-      await eventually('a queue', async () =>
-        /Send queue[1-9][\d.]* (Ki|Mi)B/.test((await facts.textContent()) ?? ''),
-      );
-      await eventually('the time', async () => /Slow for\d+ s/.test((await facts.textContent()) ?? ''));
-    } finally {
-      clearInterval(sending);
-    }
+      const hasFact = (fact: RegExp) => async (): Promise<boolean> =>
+        (await facts.count()) > 0 && fact.test((await facts.textContent()) ?? '');
+      try {
+        if (!(await isShown('a link', async () => (await link.count()) > 0))) return undefined;
+        await link.click();
+        if (!(await isShown('a queue', hasFact(/Send queue[1-9][\d.]* (Ki|Mi)B/)))) return undefined;
+        return (await isShown('the time', hasFact(/Slow for\d+ s/))) || undefined;
+      } finally {
+        clearInterval(sending);
+        void device.drop();
+      }
+    });
   });
 });
 

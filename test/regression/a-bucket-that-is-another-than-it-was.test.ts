@@ -7,6 +7,7 @@
 import { beforeEach, expect, it, vi } from 'vitest';
 import type { Operators, OperatorsDeps } from '../../src/cluster/operators.ts';
 import { bucketEntry, fakeWatch, operatorsOf } from '../cluster/support/fake-bucket.ts';
+import { WAIT_MS } from '../support/waits.ts';
 
 const kv = vi.hoisted(() => ({ get: vi.fn(), status: vi.fn(), watch: vi.fn(), put: vi.fn() }));
 vi.mock('@nats-io/kv', () => ({
@@ -51,7 +52,7 @@ it('a change that another bucket took is refused, and that bucket is obeyed', as
   kv.put.mockResolvedValue(4);
   const replaced = "the cluster's bucket did not take the change: another bucket has taken its place";
   expect(await operators.change([vip])).toEqual({ ok: false, message: replaced });
-  await vi.waitFor(() => expect(obeyed.at(-1)).toEqual([3, 'm-2']));
+  await vi.waitFor(() => expect(obeyed.at(-1)).toEqual([3, 'm-2']), WAIT_MS);
   const again = operators.change([vip]);
   bring(bucketEntry('vip.cy0x', 4, {}));
   expect(await again).toEqual({ ok: true, revision: 4, pendingNodes: [] });
@@ -90,10 +91,10 @@ it('a bucket that is closed while its watch begins tells the hub nothing', async
     }),
   );
   operators.read();
-  await vi.waitFor(() => expect(kv.watch).toHaveBeenCalled());
+  await vi.waitFor(() => expect(kv.watch).toHaveBeenCalled(), WAIT_MS);
   operators.close();
   begin(watch);
-  await vi.waitFor(() => expect(stop).toHaveBeenCalled());
+  await vi.waitFor(() => expect(stop).toHaveBeenCalled(), WAIT_MS);
   expect(apply).not.toHaveBeenCalled();
 });
 
@@ -103,9 +104,9 @@ it('a bucket that is closed tells the hub nothing that waited for its answer', a
   const { watch, bring } = bucketOf('m-1', 1);
   kv.watch.mockResolvedValue(watch);
   operators.read();
-  await vi.waitFor(() => expect(told).toEqual([1]));
+  await vi.waitFor(() => expect(told).toEqual([1]), WAIT_MS);
   bring(bucketEntry('vip.cy0x', 2, {}));
-  await vi.waitFor(() => expect(operators.known).toHaveLength(1));
+  await vi.waitFor(() => expect(operators.known).toHaveLength(1), WAIT_MS);
   operators.close();
   operators.applied(1);
   await new Promise(setImmediate);

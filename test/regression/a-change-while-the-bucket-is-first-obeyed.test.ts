@@ -4,6 +4,7 @@
  */
 import { expect, it, vi } from 'vitest';
 import { bucketEntry, fakeWatch, operatorsOf } from '../cluster/support/fake-bucket.ts';
+import { WAIT_MS } from '../support/waits.ts';
 
 const kv = vi.hoisted(() => ({ get: vi.fn(), status: vi.fn(), watch: vi.fn(), put: vi.fn() }));
 vi.mock('@nats-io/kv', () => ({
@@ -26,14 +27,14 @@ it('a node that gets an entry while it applies the bucket takes changes afterwar
     obeys: (revision, bucket) => obeyed.push([revision, bucket]),
   });
   const isRead = new Promise<void>((resolve) => operators.read(resolve));
-  await vi.waitFor(() => expect(applying).toEqual([1]));
+  await vi.waitFor(() => expect(applying).toEqual([1]), WAIT_MS);
   bring(bucketEntry('vip.cy0x', 2, {}));
-  await vi.waitFor(() => expect(operators.known).toHaveLength(1));
+  await vi.waitFor(() => expect(operators.known).toHaveLength(1), WAIT_MS);
   operators.applied(1);
-  await vi.waitFor(() => expect(applying).toEqual([1, 2]));
+  await vi.waitFor(() => expect(applying).toEqual([1, 2]), WAIT_MS);
   operators.applied(2);
   await isRead;
-  await vi.waitFor(() => expect(obeyed).toHaveLength(2));
+  await vi.waitFor(() => expect(obeyed).toHaveLength(2), WAIT_MS);
   expect(obeyed).toEqual([
     [1, 'm-1'],
     [2, 'm-1'],
@@ -41,7 +42,7 @@ it('a node that gets an entry while it applies the bucket takes changes afterwar
   const vip = { kind: 'vip', subscriber: 's-1', vip: true } as const;
   const change = operators.change([vip]);
   bring(bucketEntry('vip.cy0x', 3, {}));
-  await vi.waitFor(() => expect(applying).toEqual([1, 2, 3]));
+  await vi.waitFor(() => expect(applying).toEqual([1, 2, 3]), WAIT_MS);
   operators.applied(3);
   expect(await change).toEqual({ ok: true, revision: 3, pendingNodes: [] });
   operators.close();

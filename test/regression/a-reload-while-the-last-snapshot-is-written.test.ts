@@ -7,6 +7,7 @@ import { afterEach, beforeEach, expect, it, vi } from 'vitest';
 import type { PresenceMemory } from '../../src/presence/table.ts';
 import { RuleKeeper } from '../../src/supervise/rule-keeper.ts';
 import { Snapshots } from '../../src/supervise/snapshots.ts';
+import { WAIT_MS } from '../support/waits.ts';
 
 /** Each snapshot that was begun: ends it. */
 const begun = vi.hoisted(() => [] as (() => void)[]);
@@ -42,7 +43,7 @@ it('an interval that is set once the last snapshot was asked for has none writte
   const finished = snapshots.finish();
   snapshots.setIntervalMs(INTERVAL_MS);
   begun[0]!();
-  await vi.waitFor(() => expect(begun).toHaveLength(2)); // the last
+  await vi.waitFor(() => expect(begun).toHaveLength(2), WAIT_MS); // the last
   begun[1]!();
   await finished;
   expect(snapshots.isLastLost).toBe(false);

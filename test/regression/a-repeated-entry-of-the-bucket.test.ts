@@ -3,6 +3,7 @@ import { expect, it, vi } from 'vitest';
 import type { OperatorChange } from '../../src/cluster/host.ts';
 import type { Operators } from '../../src/cluster/operators.ts';
 import { bucketEntry, fakeWatch, operatorsOf } from '../cluster/support/fake-bucket.ts';
+import { WAIT_MS } from '../support/waits.ts';
 
 const kv = vi.hoisted(() => ({ get: vi.fn(), status: vi.fn(), watch: vi.fn() }));
 vi.mock('@nats-io/kv', () => ({
@@ -34,7 +35,7 @@ it('an entry that comes again after newer ones is not obeyed again', async () =>
   bring(bucketEntry(PAIR, 3, { access: 'deny' }));
   bring(allowed);
   bring(bucketEntry('vip.cy0x', 4, {}));
-  await vi.waitFor(() => expect(obeyed).toHaveLength(2));
+  await vi.waitFor(() => expect(obeyed).toHaveLength(2), WAIT_MS);
   expect(obeyed).toEqual([
     [3, { ...pair, access: 'deny' }],
     [4, { kind: 'vip', subscriber: 's-1', vip: true }],

@@ -89,11 +89,15 @@ export class Publisher {
    */
   event(session: DeviceSession, bytes: Uint8Array, frame: DeviceFrame, now: number): void {
     this.#deps.counters.cells[receivedCells[frame.type as 1 | 2 | 3]]! += 1;
+    let at = UNREAD;
     // Stryker disable next-line ConditionalExpression: no tap hears of it either way
-    if (this.taps.inUse) this.taps.event(session.id, bytes, frame);
+    if (this.taps.inUse) {
+      at = this.#deps.clock.wallNow(); // read once: by its time an event that is told twice is known to be one
+      this.taps.event(session.id, bytes, frame, at);
+    }
     if (this.#isSkipped(session, frame.type, frame.ackEnd !== frame.ackStart))
       this.#skip(session, bytes, frame);
-    else if (!this.#forward(session, bytes, frame, now, 0, bytes)) this.#refuse(session, bytes, frame);
+    else if (!this.#forward(session, bytes, frame, now, at, 0, bytes)) this.#refuse(session, bytes, frame);
   }
 
   /**
@@ -109,11 +113,13 @@ export class Publisher {
     frame.priority = event.priority;
     frame.payloadIsJson = event.payloadIsJson;
     frame.status = event.status;
+    let at = UNREAD;
     // Stryker disable next-line ConditionalExpression: no tap hears of it either way
     if (this.taps.inUse) {
       frame.payloadStart = event.dataStart;
       frame.payloadEnd = event.dataEnd;
-      this.taps.event(session.id, bytes, frame);
+      at = this.#deps.clock.wallNow();
+      this.taps.event(session.id, bytes, frame, at);
     }
     if (this.#isSkipped(session, type, packetId !== 0)) {
       counters.cells[Counter.skipped]! += 1;
@@ -124,7 +130,7 @@ export class Publisher {
     frame.ackEnd = packetId === 0 ? 0 : PACKET_ID_BYTES;
     packetIdBytes[0] = packetId >> 8;
     packetIdBytes[1] = packetId & 0xff;
-    if (this.#forward(session, bytes, frame, now, EventFlag.asPublished, packetIdBytes))
+    if (this.#forward(session, bytes, frame, now, at, EventFlag.asPublished, packetIdBytes))
       return packetId === 0 ? PublishOutcome.taken : PublishOutcome.later;
     counters.add(Counter.droppedIngestFull);
     return errors.limit.code;
@@ -163,12 +169,13 @@ export class Publisher {
     session.send(session.codec.ack(ackIdOf(bytes, frame), seq, true));
   }
 
-  /** @param acks holds the ack's id @returns false when the ring has no room */
+  /** @param at wall-clock ms, or `UNREAD` @param acks holds the ack's id @returns false when the ring has no room */
   #forward(
     session: DeviceSession,
     bytes: Uint8Array,
     frame: DeviceFrame,
     now: number,
+    at: number,
     flags: number,
     acks: Uint8Array,
   ): boolean {
@@ -181,7 +188,7 @@ export class Publisher {
     const offset = line.claimEvent(total, frame.priority);
     if (offset < 0) return false;
     const { f64, u32, u16, u8 } = line.views;
-    f64[(offset + EventField.at) >> 3] = clock.wallNow();
+    f64[(offset + EventField.at) >> 3] = at === UNREAD ? clock.wallNow() : at;
     f64[(offset + EventField.received) >> 3] = now;
     u32[(offset + EventField.device) >> 2] = session.slot;
     u32[(offset + EventField.session) >> 2] = session.number;
@@ -191,12 +198,12 @@ export class Publisher {
     u8[offset + EventField.ackBytes] = ackBytes;
     u16[(offset + EventField.statusBytes) >> 1] = status.length;
     u32[(offset + EventField.payloadBytes) >> 2] = payloadBytes;
-    let at = offset + EventField.body;
+    let end = offset + EventField.body;
     // Stryker disable next-line ConditionalExpression, EqualityOperator: nothing is set of no bytes
-    if (status.length > 0) u8.set(status, at);
-    at += status.length;
-    copyBytes(bytes, frame.payloadStart, frame.payloadEnd, u8, at);
-    copyBytes(acks, frame.ackStart, frame.ackEnd, u8, at + payloadBytes);
+    if (status.length > 0) u8.set(status, end);
+    end += status.length;
+    copyBytes(bytes, frame.payloadStart, frame.payloadEnd, u8, end);
+    copyBytes(acks, frame.ackStart, frame.ackEnd, u8, end + payloadBytes);
     if (ackBytes === 0 && this.#isUnheard(session.slot)) line.commitUnheard();
     else line.commit();
     session.lastEventAt = line.position;
@@ -217,6 +224,9 @@ export class Publisher {
     session.send(session.codec.problem({ code: errors.limit.code, message, id: ackIdOf(bytes, frame) }));
   }
 }
+
+/** In place of the time of an event: it was not read yet. */
+const UNREAD = 0;
 
 /** Used again for each event of an MQTT client. */
 const published = createDeviceFrame();

@@ -67,7 +67,7 @@ export class TapRelay {
   #look(device: string): void {
     if (this.#tapped.has(device)) return;
     const tapped: Tapped = {
-      end: this.#deps.taps.add(device, (bytes, frame) => this.#take(device, tapped, bytes, frame)),
+      end: this.#deps.taps.add(device, (bytes, frame, at) => this.#take(device, tapped, bytes, frame, at)),
       told: 0,
     };
     this.#tapped.set(device, tapped);
@@ -78,10 +78,9 @@ export class TapRelay {
     this.#tapped.delete(device);
   }
 
-  #take(device: string, tapped: Tapped, bytes: Uint8Array, frame: DeviceFrame): void {
+  #take(device: string, tapped: Tapped, bytes: Uint8Array, frame: DeviceFrame, at: number): void {
     if (this.#events.length === 0) setTimeout(() => this.#tell(), GATHER_MS).unref();
     this.#startSecond();
-    const at = this.#deps.clock.wallNow();
     if (tapped.told < DEVICE_EVENTS_MAX && this.#toldInSecond < EVENTS_MAX) {
       tapped.told += 1;
       this.#toldInSecond += 1;

@@ -5,21 +5,14 @@
  */
 import type { DeviceFrame } from '../../wire/device-frames.ts';
 
-/** Of an event that another thread received. */
-export interface Relayed {
-  /** Wall-clock ms. */
-  readonly at: number;
-  /** Events that it stands for, the newest of them. */
-  readonly count: number;
-}
-
 /**
  * Called for each event that was received. Must not throw, and must copy what it keeps: both are used again after it.
  * @param bytes the frame as it came, or the head of it
  * @param frame what was found in it
- * @param relayed undefined: this thread received it just now
+ * @param at wall-clock ms, as its followers and the history are told
+ * @param count events that it stands for, the newest of them: another thread may have received more than it tells
  */
-export type TapListener = (bytes: Uint8Array, frame: DeviceFrame, relayed?: Relayed) => void;
+export type TapListener = (bytes: Uint8Array, frame: DeviceFrame, at: number, count: number) => void;
 
 export class Taps {
   /** Whether there are any taps; without taps, an event costs only this check. */
@@ -49,9 +42,10 @@ export class Taps {
     };
   }
 
-  event(device: string, bytes: Uint8Array, frame: DeviceFrame, relayed?: Relayed): void {
+  /** Tells of an event; see `TapListener`. */
+  event(device: string, bytes: Uint8Array, frame: DeviceFrame, at: number, count = 1): void {
     const listeners = this.#byDevice.get(device);
     if (listeners === undefined) return;
-    for (const listener of listeners) listener(bytes, frame, relayed);
+    for (const listener of listeners) listener(bytes, frame, at, count);
   }
 }

@@ -1,6 +1,5 @@
 /** Debian's nats-server with JetStream in a folder of the test's own; it ends with the test process at the latest. */
 import { type ChildProcess, spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { join } from 'node:path';
@@ -19,6 +18,7 @@ export class NatsServer {
   readonly #config: string;
   #child: ChildProcess | undefined;
   #guard: ChildProcess | undefined;
+  #ended = Promise.resolve();
   output = '';
 
   private constructor(port: number, folder: string, config: string) {
@@ -54,10 +54,20 @@ export class NatsServer {
       });
     }
     this.#child = child;
-    this.#guard = spawn('sh', ['-c', `read -r _; kill -9 ${child.pid}`], {
+    const guard = spawn('sh', ['-c', `read -r _; kill -9 ${child.pid}`], {
       stdio: ['pipe', 'ignore', 'ignore'],
     });
-    await eventually('nats-server listens', () => listens(this.port));
+    this.#guard = guard;
+    this.#ended = new Promise<void>((resolve) =>
+      child.once('exit', () => {
+        guard.kill('SIGKILL'); // the pid may soon be another's
+        resolve();
+      }),
+    );
+    await eventually('nats-server listens', () => {
+      if (child.exitCode !== null) throw new Error(`nats-server has ended:\n${this.output}`);
+      return listens(this.port);
+    });
   }
 
   signal(name: NodeJS.Signals): void {
@@ -77,10 +87,9 @@ export class NatsServer {
     const child = this.#child;
     if (child === undefined) return;
     this.#child = undefined;
-    this.#guard?.kill('SIGKILL'); // first of all: the pid may soon be another's
-    const ended = once(child, 'exit');
+    this.#guard?.kill('SIGKILL'); // first of all, as above
     child.kill('SIGKILL');
-    await ended;
+    await this.#ended; // it may have ended by itself before
   }
 }
 

@@ -11,6 +11,9 @@ import type { TappedEvent } from '../../../src/records/commands.ts';
 import { createDeviceFrame, parseDeviceText } from '../../../src/wire/device-frames.ts';
 import { FakeClock } from '../../support/fake-clock.ts';
 
+/** When the events come, wall-clock ms. */
+const AT = 1_764_000_000_123;
+
 beforeEach(() => {
   vi.useFakeTimers();
 });
@@ -31,7 +34,7 @@ function relay() {
     send(device: string, event: object) {
       const bytes = Buffer.from(JSON.stringify(event));
       expect(parseDeviceText(bytes, frame)).toBeUndefined();
-      taps.event(device, bytes, frame);
+      taps.event(device, bytes, frame, AT);
       bytes.fill(0); // as the transport does
     },
     /** What main has been told since the last call. */
@@ -53,7 +56,7 @@ describe('the relay of tapped events', () => {
     send('d2', { type: 'status', status: 'charging' });
     const [first, second, ...more] = told();
     expect(more).toEqual([]);
-    expect([first!.device, payloadOf(first!), first!.count]).toEqual(['d1', 1, 1]);
+    expect([first!.device, payloadOf(first!), first!.count, first!.at]).toEqual(['d1', 1, 1, AT]);
     expect([second!.device, second!.frame.status]).toEqual(['d2', 'charging']);
     relaying.set(['d1'], false);
     send('d1', { type: 'message', data: 4 });
@@ -125,7 +128,7 @@ describe('the relay of tapped events', () => {
     relaying.set(['d'], true);
     const frame = { ...createDeviceFrame(), type: 2, payloadStart: 1, payloadEnd: 2 };
     for (let n = 1; n <= 2; n++) {
-      for (let event = 0; event < n; event++) taps.event('d', Uint8Array.of(2, 1), frame);
+      for (let event = 0; event < n; event++) taps.event('d', Uint8Array.of(2, 1), frame, AT);
       vi.advanceTimersByTime(1000);
     }
     expect(said).toEqual([1, 2]);
