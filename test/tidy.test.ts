@@ -143,7 +143,6 @@ describe('tests', () => {
     expect(limited).toEqual([
       'test/cluster/hub-model.test.ts', // ten minutes: as many runs as are asked for
       'test/cluster/model.test.ts',
-      'test/mqtt/paho.test.ts', // of a program
     ]);
   });
 

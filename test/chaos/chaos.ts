@@ -11,6 +11,7 @@ import type { Frame } from '../support/frames.ts';
 import { type HubProcess, startHub } from '../support/hub-process.ts';
 import { Random } from '../support/random.ts';
 import { TcpProxy } from '../support/tcp-proxy.ts';
+import { WAIT_MS } from '../support/waits.ts';
 import { imbalance, problemsOf } from './books.ts';
 import { Follower } from './follower.ts';
 import { RecoveringClient } from './recovering-client.ts';
@@ -203,19 +204,13 @@ async function lastEvents(
     const acks = await Promise.all(
       fleet.map((device) => device.publish({ type: 'message', priority: 'low', data: 'the end' })),
     );
-    const everybody = eventually(
+    const isLastTry = tries === LAST_EVENTS_TRIES;
+    const haveAll = await eventually(
       'all have the last events',
       () => acks.every(({ seq }, n) => everybodyHas(followers, names[n]!, seq)),
-      LAST_EVENTS_MS,
-    );
-    if (
-      tries === LAST_EVENTS_TRIES ||
-      (await everybody.then(
-        () => true,
-        () => false,
-      ))
-    )
-      return acks;
+      isLastTry ? WAIT_MS : LAST_EVENTS_MS,
+    ).catch(() => false);
+    if (haveAll || isLastTry) return acks;
   }
 }
 
@@ -230,7 +225,8 @@ async function killInTurns(hub: HubProcess, options: ChaosOptions, endAt: number
     ]).flat(),
     { thread: 'owner', how: 'throw' },
   ];
-  for (let turn = 0; performance.now() + options.killEveryMs < endAt; turn++) {
+  // However late it is, once each: the owner, and an ingest thread where there are any.
+  for (let turn = 0; turn < 2 || performance.now() + options.killEveryMs < endAt; turn++) {
     await sleep(options.killEveryMs);
     await admin(hub, 'POST', '/v1/faults', faults[turn % faults.length]);
   }

@@ -13,6 +13,7 @@ import { Random } from '../support/random.ts';
 import { testSeed } from '../support/seed.ts';
 import { TcpProxy } from '../support/tcp-proxy.ts';
 import { temporaryDirectory } from '../support/temporary.ts';
+import { TEST_MS } from '../support/waits.ts';
 import { NatsServer, natsServerPath, natsUrl } from './support/nats-server.ts';
 import type { NodeState } from './support/node-main.ts';
 import { NodeProcess } from './support/node-process.ts';
@@ -240,7 +241,7 @@ describe.skipIf(natsServerPath === undefined)('a cluster in chaos (needs nats-se
     for (const cleanup of cleanups.splice(0).reverse()) await cleanup();
   });
 
-  it('keeps its books', { timeout: (Number(CLUSTER_CHAOS_SECONDS) + 120) * 1000 }, async () => {
+  it('keeps its books', { timeout: Number(CLUSTER_CHAOS_SECONDS) * 1000 + TEST_MS }, async () => {
     const nats = await NatsServer.start(temporaryDirectory());
     cleanups.push(() => nats.kill());
     const places: Place[] = [];

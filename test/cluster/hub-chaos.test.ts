@@ -10,17 +10,18 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { eventually } from '../support/eventually.ts';
 import type { Device, Subscriber } from '../support/peers.ts';
+import { TEST_MS } from '../support/waits.ts';
 import { Denials } from './support/denials.ts';
 import { type Node, startNode } from './support/hub-cluster.ts';
 import { NatsServer, natsServerPath } from './support/nats-server.ts';
 import { StreamBooks } from './support/stream-books.ts';
 
 const SECONDS = Number(process.env['CLUSTER_CHAOS_SECONDS'] ?? 12);
-const TEST_MS = SECONDS * 1000 + 120_000;
+const CHAOS_MS = SECONDS * 1000 + TEST_MS;
 const DEVICES = 12;
 const suite = natsServerPath === undefined ? describe.skip : describe;
 
-suite('three hubs through faults', { timeout: TEST_MS }, () => {
+suite('three hubs through faults', { timeout: CHAOS_MS }, () => {
   const folder = mkdtempSync(join(tmpdir(), 'dat-cluster-'));
   const names = ['a', 'b', 'c'] as const;
   const nodes = new Map<string, Node>();
@@ -35,13 +36,13 @@ suite('three hubs through faults', { timeout: TEST_MS }, () => {
   beforeAll(async () => {
     nats = await NatsServer.start(folder);
     await Promise.all(names.map(async (name) => nodes.set(name, await startNode(nats.url, name))));
-  }, TEST_MS);
+  });
 
   afterAll(async () => {
     await Promise.all([...nodes.values()].map(({ hub }) => hub.kill()));
     await nats.kill();
     rmSync(folder, { recursive: true, force: true });
-  }, TEST_MS);
+  });
 
   const idOf = (n: number): string => `chaos-${n}`;
   const nodeOf = (n: number): Node => nodes.get(names[n % names.length]!)!;

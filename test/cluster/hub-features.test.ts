@@ -7,10 +7,18 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { connect as connectMqtt } from '../mqtt/client.ts';
+import { unlessLate } from '../support/attempts.ts';
 import { eventually } from '../support/eventually.ts';
 import type { Frame } from '../support/frames.ts';
 import { Gateway, type Subscriber } from '../support/peers.ts';
-import { everything, type Node, startNode } from './support/hub-cluster.ts';
+import {
+  ANSWER_MS,
+  everything,
+  follow,
+  NOBODY_IS_LOST,
+  type Node,
+  startNode,
+} from './support/hub-cluster.ts';
 import { NatsServer, natsServerPath } from './support/nats-server.ts';
 
 const suite = natsServerPath === undefined ? describe.skip : describe;
@@ -23,7 +31,7 @@ suite('two hubs, one of them with many threads', () => {
 
   beforeAll(async () => {
     nats = await NatsServer.start(folder);
-    const env = { DAT_MQTT_PORT: '0', DAT_INTEREST_LINGER_MS: '200' };
+    const env = { ...NOBODY_IS_LOST, DAT_MQTT_PORT: '0', DAT_INTEREST_LINGER_MS: '200' };
     const threads = { DAT_INGEST_WORKERS: '2', DAT_FANOUT_WORKERS: '2' };
     [a, b] = await Promise.all([
       startNode(nats.url, 'a', { ...env, ...threads }),
@@ -36,6 +44,10 @@ suite('two hubs, one of them with many threads', () => {
     await nats?.kill();
     rmSync(folder, { recursive: true, force: true });
   });
+
+  let attempts = 0;
+  /** Attempts have ids of their own. */
+  const unique = (name: string): string => `${name}-${++attempts}`;
 
   const mqttClient = (node: Node, clientId: string) =>
     connectMqtt({ ...node.hub, tcpPort: node.hub.mqttPort }, { clientId });
@@ -53,13 +65,14 @@ suite('two hubs, one of them with many threads', () => {
       [b, a],
     ] as const) {
       const devices = await Promise.all(ids.map((id) => from.device(`${from.name}.${id}`)));
+      await Promise.all(devices.map((device) => device.message('before'))); // their homes are known
       const followers = await Promise.all([1, 2, 3, 4].map((n) => to.subscriber(`s-many-${from.name}-${n}`)));
-      await Promise.all(followers.map((one) => one.subscribe(...ids.map((id) => `${from.name}.${id}`))));
+      for (const follower of followers)
+        await Promise.all(ids.map((id) => follow(follower, `${from.name}.${id}`)));
       for (let n = 1; n <= 50; n++) for (const device of devices) device.send({ type: 'message', data: n });
       for (const follower of followers) {
         for (const id of ids) {
           const got: Frame[] = [];
-          // Not the state: a device is welcomed before its claim is settled, so it may be told as offline first.
           const isMessage = ({ type, device }: Frame) =>
             type === 'message' && device === `${from.name}.${id}`;
           while (got.length < 50) got.push(await follower.frames.next(isMessage));
@@ -81,8 +94,9 @@ suite('two hubs, one of them with many threads', () => {
       const { here, there } = nodes();
       const id = `pace-${home}`;
       const device = await here.device(id);
+      await device.message('before');
       const subscriber = await there.subscriber(`s-${id}`, '&every=500');
-      await subscriber.subscribe(id);
+      await follow(subscriber, id);
       for (let n = 1; n <= 100; n++) device.send({ type: 'message', data: n });
       await subscriber.frames.next(({ data }) => data === 100);
       const status = await device.publish({ type: 'status', status: 'charging' });
@@ -118,114 +132,125 @@ suite('two hubs, one of them with many threads', () => {
       expect(await next()).toEqual({ op: 'interest', active: false });
     });
 
-    it('a follower sees an MQTT device as any other, with its last values', async () => {
-      const { here, there } = nodes();
-      const id = `mqtt-${home}`;
-      const device = await mqttClient(here, id);
-      await device.publish(`devices/${id}/status`, 'charging', 1);
-      await device.publish(`devices/${id}/message`, 'no JSON', 1);
-      const subscriber = await there.subscriber(`s-${id}`);
-      const answer = await subscriber.ask('subscribe', [id], { last: true });
-      expect(answer.devices).toMatchObject([{ device: id, state: 'online', deviceStatus: 'charging' }]);
-      expect(await subscriber.frames.take(2, ({ replay }) => replay === true)).toMatchObject([
-        { type: 'status', status: 'charging' },
-        { type: 'message', data64: Buffer.from('no JSON').toString('base64') },
-      ]);
-      await device.publish(`devices/${id}/message`, '{"n":2}', 1);
-      expect(await subscriber.frames.next(({ data }) => data !== undefined)).toMatchObject({
-        op: 'event',
-        data: { n: 2 },
-      });
-      await device.mqtt.endAsync();
-      expect(await subscriber.frames.next(({ source }) => source === 'hub')).toMatchObject({
-        data: { state: 'offline' },
-      });
-      expect(subscriber.frames.all.some(({ op }) => op === 'gap')).toBe(false);
-    });
+    it('a follower sees an MQTT device as any other, with its last values', () =>
+      unlessLate(ANSWER_MS, async (inTime) => {
+        const { here, there } = nodes();
+        const id = unique(`mqtt-${home}`);
+        const device = await mqttClient(here, id);
+        await device.publish(`devices/${id}/status`, 'charging', 1);
+        await device.publish(`devices/${id}/message`, 'no JSON', 1);
+        const subscriber = await there.subscriber(`s-${id}`);
+        const answer = await inTime(() => subscriber.ask('subscribe', [id], { last: true }));
+        expect(answer.devices).toMatchObject([{ device: id, state: 'online', deviceStatus: 'charging' }]);
+        expect(await subscriber.frames.take(2, ({ replay }) => replay === true)).toMatchObject([
+          { type: 'status', status: 'charging' },
+          { type: 'message', data64: Buffer.from('no JSON').toString('base64') },
+        ]);
+        await device.publish(`devices/${id}/message`, '{"n":2}', 1);
+        expect(await subscriber.frames.next(({ data }) => data !== undefined)).toMatchObject({
+          op: 'event',
+          data: { n: 2 },
+        });
+        await device.mqtt.endAsync();
+        expect(await subscriber.frames.next(({ source }) => source === 'hub')).toMatchObject({
+          data: { state: 'offline' },
+        });
+        expect(subscriber.frames.all.some(({ op }) => op === 'gap')).toBe(false);
+      }));
 
-    it('an MQTT subscriber has what is retained of a device, then its events', async () => {
-      const { here, there } = nodes();
-      const id = `native-${home}`;
-      const device = await here.device(id);
-      await device.publish({ type: 'status', status: 'idle' });
-      await device.message({ n: 1 });
-      const subscriber = await mqttClient(there, `s-${id}`);
-      expect(await subscriber.subscribe(`devices/${id}/#`)).toEqual([0]);
-      const retained = await subscriber.texts(3);
-      expect(retained.sort()).toEqual([
-        `!devices/${id}/message {"n":1}`,
-        expect.stringContaining(`!devices/${id}/presence {"state":"online"`),
-        `!devices/${id}/status {"status":"idle","data":null}`,
-      ]);
-      await device.message({ n: 2 });
-      expect(await subscriber.texts(1)).toEqual([`devices/${id}/message {"n":2}`]);
-    });
+    it('an MQTT subscriber has what is retained of a device, then its events', () =>
+      unlessLate(ANSWER_MS, async (inTime) => {
+        const { here, there } = nodes();
+        const id = unique(`native-${home}`);
+        const device = await here.device(id);
+        await device.publish({ type: 'status', status: 'idle' });
+        await device.message({ n: 1 });
+        const subscriber = await mqttClient(there, `s-${id}`);
+        expect(await inTime(() => subscriber.subscribe(`devices/${id}/#`))).toEqual([0]);
+        const retained = await subscriber.texts(3);
+        expect(retained.sort()).toEqual([
+          `!devices/${id}/message {"n":1}`,
+          expect.stringContaining(`!devices/${id}/presence {"state":"online"`),
+          `!devices/${id}/status {"status":"idle","data":null}`,
+        ]);
+        await device.message({ n: 2 });
+        expect(await subscriber.texts(1)).toEqual([`devices/${id}/message {"n":2}`]);
+      }));
 
-    it('a device is taken from a gateway when it connects to another node, and given back', async () => {
-      const { here, there } = nodes();
-      const id = `behind-${home}`;
-      const gateway = await gatewayOf(here, `gw-${home}`);
-      const follower = await there.subscriber(`s-${id}`);
-      const { seq } = await gateway.message(id, 1);
-      await follower.subscribe(id);
-      const entry = (node: Node) => node.admin('GET', `/v1/devices/${id}`);
-      for (const node of [here, there])
-        expect(await entry(node)).toMatchObject({ body: { node: home, gateway: `gw-${home}` } });
-      const own = await there.device(id);
-      expect(await gateway.taken(id)).toMatchObject({ code: 4004 });
-      expect(await own.message(2)).toMatchObject({ seq: seq + 1 });
-      expect(await gateway.ask(id, { type: 'message', data: 'late' })).toMatchObject({
-        op: 'error',
-        code: 103,
-      });
-      const taken = await entry(here);
-      expect(taken).toMatchObject({ body: { node: elsewhere } });
-      expect(taken.body).not.toHaveProperty('gateway');
-      gateway.tell('open', id);
-      expect(await own.closed).toMatchObject({ code: 4004 });
-      expect(await gateway.message(id, 3)).toMatchObject({ seq: seq + 2 });
-      await follower.frames.next(({ data }) => data === 3);
-      expect(told(follower, id)).toEqual([2, 3]);
-    });
+    it('a device is taken from a gateway when it connects to another node, and given back', () =>
+      unlessLate(ANSWER_MS, async (inTime) => {
+        const { here, there } = nodes();
+        const [id, gw] = [unique(`behind-${home}`), unique(`gw-${home}`)];
+        const gateway = await gatewayOf(here, gw);
+        const follower = await there.subscriber(`s-${id}`);
+        const { seq } = await gateway.message(id, 1);
+        await follow(follower, id);
+        const entry = (node: Node) => node.admin('GET', `/v1/devices/${id}`);
+        for (const node of [here, there])
+          expect(await entry(node)).toMatchObject({ body: { node: home, gateway: gw } });
+        const { own, second } = await inTime(async () => {
+          const own = await there.device(id);
+          return { own, second: await own.message(2) };
+        });
+        expect(second).toMatchObject({ seq: seq + 1 });
+        expect(await gateway.taken(id)).toMatchObject({ code: 4004 });
+        expect(await gateway.ask(id, { type: 'message', data: 'late' })).toMatchObject({
+          op: 'error',
+          code: 103,
+        });
+        const taken = await entry(here);
+        expect(taken).toMatchObject({ body: { node: elsewhere } });
+        expect(taken.body).not.toHaveProperty('gateway');
+        const third = await inTime(() => {
+          gateway.tell('open', id);
+          return gateway.message(id, 3);
+        });
+        expect(third).toMatchObject({ seq: seq + 2 });
+        expect(await own.closed).toMatchObject({ code: 4004 });
+        await follower.frames.next(({ data }) => data === 3);
+        expect(told(follower, id)).toEqual([2, 3]);
+      }));
 
-    it('a gateway that connects to another node takes its id over there, with the devices that it speaks for', async () => {
-      const { here, there } = nodes();
-      const [id, other] = [`moves-${home}`, `stays-${home}`];
-      const older = await gatewayOf(here, `gw-m${home}`);
-      const follower = await there.subscriber(`s-${id}`);
-      const { seq } = await older.message(id, 1);
-      await older.message(other, 1);
-      await follower.subscribe(id, other);
-      const newer = await gatewayOf(there, `gw-m${home}`);
-      expect(await older.closed).toMatchObject({ code: 4004 });
-      expect(await newer.message(id, 2)).toMatchObject({ seq: seq + 1 });
-      await follower.frames.next(({ data }) => data === 2);
-      expect(
-        await follower.frames.next(({ device, source }) => device === other && source === 'hub'),
-      ).toMatchObject({
-        data: { state: 'offline', reason: 'lost' },
-      });
-      expect(told(follower, id)).toEqual([2]);
-    });
+    it('a gateway that connects to another node takes its id over there, with the devices that it speaks for', () =>
+      unlessLate(ANSWER_MS, async (inTime) => {
+        const { here, there } = nodes();
+        const [id, other, gw] = [unique(`moves-${home}`), unique(`stays-${home}`), unique(`gw-m${home}`)];
+        const older = await gatewayOf(here, gw);
+        const follower = await there.subscriber(`s-${id}`);
+        const { seq } = await older.message(id, 1);
+        await older.message(other, 1);
+        for (const device of [id, other]) await follow(follower, device);
+        const newer = await gatewayOf(there, gw);
+        expect(await older.closed).toMatchObject({ code: 4004 });
+        expect(await inTime(() => newer.message(id, 2))).toMatchObject({ seq: seq + 1 });
+        await follower.frames.next(({ data }) => data === 2);
+        expect(
+          await follower.frames.next(({ device, source }) => device === other && source === 'hub'),
+        ).toMatchObject({
+          data: { state: 'offline', reason: 'lost' },
+        });
+        expect(told(follower, id)).toEqual([2]);
+      }));
 
-    it('a device moves from gateway to gateway, and is lost with the one that has it', async () => {
-      const { here, there } = nodes();
-      const id = `roams-${home}`;
-      const [first, second] = [await gatewayOf(here, `gw-x${home}`), await gatewayOf(there, `gw-y${home}`)];
-      const follower = await there.subscriber(`s-${id}`);
-      const { seq } = await first.message(id, 1);
-      await follower.subscribe(id);
-      expect(await second.message(id, 2)).toMatchObject({ seq: seq + 1 });
-      expect(await first.taken(id)).toMatchObject({ code: 4004 });
-      await first.drop(); // the device is no longer its
-      expect(await second.message(id, 3)).toMatchObject({ seq: seq + 2 });
-      await second.drop();
-      expect(await follower.frames.next(({ source }) => source === 'hub')).toMatchObject({
-        data: { state: 'offline' },
-        seq: seq + 3,
-      });
-      expect(told(follower, id).slice(0, 2)).toEqual([2, 3]);
-    });
+    it('a device moves from gateway to gateway, and is lost with the one that has it', () =>
+      unlessLate(ANSWER_MS, async (inTime) => {
+        const { here, there } = nodes();
+        const id = unique(`roams-${home}`);
+        const [first, second] = [await gatewayOf(here, `gw-x-${id}`), await gatewayOf(there, `gw-y-${id}`)];
+        const follower = await there.subscriber(`s-${id}`);
+        const { seq } = await first.message(id, 1);
+        await follow(follower, id);
+        expect(await inTime(() => second.message(id, 2))).toMatchObject({ seq: seq + 1 });
+        expect(await first.taken(id)).toMatchObject({ code: 4004 });
+        await first.drop(); // the device is no longer its
+        expect(await second.message(id, 3)).toMatchObject({ seq: seq + 2 });
+        await second.drop();
+        expect(await follower.frames.next(({ source }) => source === 'hub')).toMatchObject({
+          data: { state: 'offline' },
+          seq: seq + 3,
+        });
+        expect(told(follower, id).slice(0, 2)).toEqual([2, 3]);
+      }));
   });
 
   it('a listing of subscribers over all nodes names each once, on any node', async () => {

@@ -6,6 +6,7 @@ import { connect } from 'node:net';
 import { admin, Metrics } from '../support/admin.ts';
 import { type Env, type HubProcess, startHub } from '../support/hub-process.ts';
 import { Device, Subscriber } from '../support/peers.ts';
+import { reset } from '../support/reset.ts';
 import { COST_MS_MAX, dearInput, ThreadCosts } from './costs.ts';
 import { type FuzzInput, fuzzInput } from './inputs.ts';
 
@@ -30,7 +31,7 @@ export interface FuzzReport {
 }
 
 const AT_ONCE = 16;
-/** How long an input's connection stays open. */
+/** How long an input's connection stays open at least. */
 const HELD_MS = 15;
 const LOOK_MS = 250;
 /** What an input left behind is done by then. */
@@ -105,6 +106,7 @@ async function sendInGroups(
 ): Promise<Omit<FuzzReport, 'delivered'>> {
   const endMs = performance.now() + seconds * 1e3;
   const costs = new ThreadCosts(hub.pid);
+  const turn = turnsOf(hub);
   let next = from;
   let answered = 0;
   let suspected = 0;
@@ -114,7 +116,7 @@ async function sendInGroups(
     last.push(...group);
     last.splice(0, Math.max(0, last.length - SHOWN_INPUTS));
     costs.begin();
-    const answers = await Promise.all(group.map((input) => deliver(hub, input)));
+    const answers = await Promise.all(group.map((input) => deliver(hub, input, turn)));
     answered += answers.filter(Boolean).length;
     if (costs.most() <= COST_MS_MAX) continue;
     suspected += 1;
@@ -132,7 +134,7 @@ async function assertNoneIsDear(
   const dear = await dearInput(suspects, async (input) => {
     await after(SETTLE_MS);
     costs.begin();
-    await deliver(hub, input);
+    await deliver(hub, input, () => Promise.resolve());
     await after(SETTLE_MS);
     return costs.most();
   });
@@ -170,8 +172,27 @@ class Bystander {
   }
 }
 
-/** @returns whether the hub answered anything */
-async function deliver(hub: HubProcess, { listener, head, writes, reset }: FuzzInput): Promise<boolean> {
+/** @returns waits until the hub has had a turn: on a busy host it may have had none while a connection was held */
+function turnsOf({ adminPort }: HubProcess): () => Promise<unknown> {
+  let underWay: Promise<unknown> | undefined;
+  return () => {
+    const over = (): void => {
+      underWay = undefined;
+    };
+    underWay ??= admin(adminPort, 'GET', '/livez').then(over, over); // the bystander tells of a hub that is gone
+    return underWay;
+  };
+}
+
+/**
+ * @param turn what the connection stays open for in the end
+ * @returns whether the hub answered anything
+ */
+async function deliver(
+  hub: HubProcess,
+  { listener, head, writes, reset: hasReset }: FuzzInput,
+  turn: () => Promise<unknown>,
+): Promise<boolean> {
   const socket = connect({ port: hub[`${listener}Port`], host: '127.0.0.1' });
   socket.on('error', () => {}); // a reset is an answer
   const closed = new Promise<void>((resolve) => socket.once('close', () => resolve()));
@@ -184,8 +205,8 @@ async function deliver(hub: HubProcess, { listener, head, writes, reset }: FuzzI
     socket.write(bytes);
     await after(1);
   }
-  await Promise.race([closed, after(HELD_MS)]);
-  if (reset) socket.resetAndDestroy();
+  await Promise.race([closed, after(HELD_MS).then(turn)]);
+  if (hasReset) reset(socket);
   else socket.destroy();
   await closed;
   return answered;

@@ -1,5 +1,6 @@
 /** An attacker's connection: raw bytes out; what comes back is looked at only as far as the notes need it. */
 import { connect, type Socket } from 'node:net';
+import { reset } from '../support/reset.ts';
 import type { Notes } from './notes.ts';
 
 const CONNECT_MS = 10_000;
@@ -106,7 +107,7 @@ export class Connection {
   /** Ends it from this side, with a reset. */
   end(): void {
     this.#isOurs = true;
-    this.socket.resetAndDestroy();
+    reset(this.socket);
   }
 
   #status(): Promise<number | undefined> {

@@ -50,17 +50,20 @@ export interface Conditions {
   readonly env: Env;
   /** Whether the attacker runs at the lowest priority. */
   readonly attackerYields: boolean;
+  /** How long the hub may take to let a new device in. */
+  readonly newcomerMs: number;
 }
 
 /**
  * Nothing is measured: the attacker gets its turns like everybody else. At the lowest priority a busy host would let it
  * stand still, and the attack would hardly begin.
  */
-const UNMEASURED: Conditions = { env: {}, attackerYields: false };
+const UNMEASURED: Conditions = { env: {}, attackerYields: false, newcomerMs: WAIT_MS };
 /** What tests switch off is as it is by default, and the attacker takes no CPU that the hub or the victim wants. */
 const MEASURED: Conditions = {
   env: { DAT_OVERLOAD_LAG_MS: undefined },
   attackerYields: true,
+  newcomerMs: 5000,
 };
 
 /** One attack for measuring what the victim notices; on a host that has nothing else to do. */
@@ -73,7 +76,7 @@ export async function runInTurn(
   attacks: readonly Attack[],
   row: RowName,
   times: Times,
-  { env, attackerYields }: Conditions = UNMEASURED,
+  conditions: Conditions = UNMEASURED,
 ): Promise<Result> {
   const attack = attacks[0]!;
   const directory = mkdtempSync(join(tmpdir(), 'dat-hostile-'));
@@ -81,14 +84,14 @@ export async function runInTurn(
   keys.isUp = false;
   const keysUrl = await keys.start();
   const hub = await startHub(
-    { ...env, ...envOf(attack, row, { directory, keys: keysUrl }) },
+    { ...conditions.env, ...envOf(attack, row, { directory, keys: keysUrl }) },
     attack.files === undefined ? {} : { files: attack.files },
   );
   try {
     return {
       attack: attacks.map(({ name }) => name).join(', '),
       row,
-      ...(await beside(hub, attacks, row, times, attackerYields)),
+      ...(await beside(hub, attacks, row, times, conditions)),
       ...(Object.hasOwn(attack.env ?? {}, 'DAT_AUTH_JWKS_URL') && { keyRequests: keys.requests }),
       exitCode: await hub.stop(),
       hubErrors: hub.logs.filter(({ level = 0 }) => level >= ERROR_LEVEL).map(({ msg = '' }) => msg),
@@ -118,7 +121,7 @@ async function beside(
   attacks: readonly Attack[],
   row: RowName,
   { warmUpMs, beforeMs, attackMs }: Times,
-  attackerYields: boolean,
+  { attackerYields, newcomerMs }: Omit<Conditions, 'env'>,
 ): Promise<Pick<Result, 'victim' | 'hub' | 'attacker'>> {
   const attack = attacks[0]!;
   const token = (role: string, sub: string) =>
@@ -144,6 +147,7 @@ async function beside(
   await sleep(beforeMs);
   const watch = new Watch({
     ...hub,
+    newcomerMs,
     ...(attack.needsTokens === true && { token: (id) => tokenFor({ role: 'device', sub: id }) }),
   });
   victim.attackBegins();

@@ -23,11 +23,14 @@ export interface WatchOptions {
   readonly adminPort: number;
   readonly devicePort: number;
   readonly token?: ((id: string) => Promise<string>) | undefined;
+  /** How long the hub may take to let a new device in. */
+  readonly newcomerMs: number;
 }
 
 const MEMORY_PER_SECOND = 10;
 const HEALTH_PER_SECOND = 4;
 const NEWCOMERS_PER_SECOND = 2;
+/** Of `/livez`. */
 const ANSWER_MS = 5000;
 /** As long as an id may be: there must be room for these too. */
 const ID_CHARACTERS = 128;
@@ -97,7 +100,8 @@ export class Watch {
     const token = await this.#options.token?.(id);
     const headers = token === undefined ? {} : { authorization: `Bearer ${token}` };
     const url = `ws://127.0.0.1:${this.#options.devicePort}/v1/device?id=${id}`;
-    const socket = new WebSocket(url, { headers, handshakeTimeout: ANSWER_MS, perMessageDeflate: false });
+    const handshakeTimeout = this.#options.newcomerMs;
+    const socket = new WebSocket(url, { headers, handshakeTimeout, perMessageDeflate: false });
     const isWelcome = await new Promise<boolean>((resolve) => {
       socket.once('message', (bytes: Buffer) => resolve(bytes.includes('"welcome"')));
       socket.once('error', () => resolve(false));

@@ -6,6 +6,7 @@ import { promisify } from 'node:util';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { readTemplates } from '../../src/wire/mqtt/templates.ts';
 import { temporaryDirectory } from '../support/temporary.ts';
+import { WAIT_MS } from '../support/waits.ts';
 import { connect } from './client.ts';
 import { startMqttHub } from './harness.ts';
 
@@ -28,7 +29,8 @@ describe('docs/mqtt.md', () => {
   it.skipIf(!hasPaho)('shows a device in C that runs (libpaho-mqtt-dev)', async () => {
     const directory = temporaryDirectory();
     const [source, program] = [join(directory, 'device.c'), join(directory, 'device')];
-    writeFileSync(source, blockOf('c'));
+    // It gives up after ten seconds, which a busy host may need.
+    writeFileSync(source, blockOf('c').replace('WAIT_MS 10000L', `WAIT_MS ${WAIT_MS}L`));
     const warnings = ['-std=gnu11', '-Wall', '-Wextra', '-Werror'];
     await promisify(execFile)('cc', [...warnings, source, '-o', program, '-lpaho-mqtt3c']);
     const hub = await startMqttHub({ needsTokens: true });

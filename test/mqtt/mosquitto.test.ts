@@ -9,15 +9,20 @@ import { uniqueId } from '../conformance/harness.ts';
 import { makeCertificate } from '../support/certificates.ts';
 import { eventually } from '../support/eventually.ts';
 import { programPath } from '../support/programs.ts';
+import { WAIT_MS } from '../support/waits.ts';
 import { type MqttHub, startMqttHub } from './harness.ts';
 
 const [sub, pub] = [programPath('mosquitto_sub'), programPath('mosquitto_pub')];
 const versions = ['mqttv311', 'mqttv5'] as const;
+/** Seconds for which `mosquitto_sub` waits at most. */
+const WAIT_S = String(WAIT_MS / 1000);
 
 interface Run {
   readonly child: ChildProcess;
   /** stdout and stderr so far. */
   readonly said: () => string;
+  /** Settles when it has ended and all that it said was read. */
+  readonly closed: Promise<unknown>;
 }
 
 function run(program: string | undefined, args: readonly string[]): Run {
@@ -26,12 +31,12 @@ function run(program: string | undefined, args: readonly string[]): Run {
   let said = '';
   for (const stream of [child.stdout, child.stderr]) stream?.on('data', (text) => (said += text));
   onTestFinished(() => void child.kill('SIGKILL'));
-  return { child, said: () => said };
+  return { child, said: () => said, closed: once(child, 'close') };
 }
 
 /** @returns the exit code and what was said */
-async function finished({ child, said }: Run): Promise<{ code: number | null; said: string }> {
-  if (child.exitCode === null) await once(child, 'exit');
+async function finished({ child, said, closed }: Run): Promise<{ code: number | null; said: string }> {
+  await closed;
   return { code: child.exitCode, said: said() };
 }
 
@@ -66,7 +71,7 @@ describe.skipIf(sub === undefined || pub === undefined)('mosquitto’s clients (
   ): Promise<Run> {
     const follower = run(
       sub,
-      argsFor(hub, version, '-d', '-v', '-C', String(count), '-W', '20', '-t', filter),
+      argsFor(hub, version, '-d', '-v', '-C', String(count), '-W', WAIT_S, '-t', filter),
     );
     await eventually('it has subscribed', () => follower.said().includes('Subscribed'));
     return follower;
@@ -102,7 +107,7 @@ describe.skipIf(sub === undefined || pub === undefined)('mosquitto’s clients (
         '-C',
         '1',
         '-W',
-        '10',
+        WAIT_S,
         '--retained-only',
         '-t',
         `devices/${dev}/status`,
@@ -124,7 +129,7 @@ describe.skipIf(sub === undefined || pub === undefined)('mosquitto’s clients (
     });
 
     it('learn that a topic or a topic filter is refused', async () => {
-      const refused = await finished(run(sub, argsFor(plain, version, '-W', '5', '-t', 'no/such/topic')));
+      const refused = await finished(run(sub, argsFor(plain, version, '-W', WAIT_S, '-t', 'no/such/topic')));
       expect(refused.said).toMatch(/All subscription requests were denied/);
       const args = ['-i', uniqueId('dev'), '-q', '1', '-t', 'devices/somebody/message', '-m', 'x'];
       const { said } = await publish(plain, version, ...args);

@@ -10,7 +10,8 @@ from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 
 PORT, TRANSPORT, VERSION = int(sys.argv[1]), sys.argv[2], int(sys.argv[3])
-WAIT_S = 10
+# As long as WAIT_MS of the tests: what comes is not waited for as long.
+WAIT_S = 60
 
 
 class Peer:
@@ -33,9 +34,9 @@ class Peer:
         options = {}
         if VERSION == 5:
             properties = Properties(PacketTypes.CONNECT)
-            properties.SessionExpiryInterval = 60 if keep else 0
+            properties.SessionExpiryInterval = 2 * WAIT_S if keep else 0
             options = {"clean_start": not keep, "properties": properties}
-        self.client.connect("127.0.0.1", PORT, keepalive=20, **options)
+        self.client.connect("127.0.0.1", PORT, keepalive=WAIT_S, **options)
         self.client.loop_start()
         self.session_present, code = self.connacks.get(timeout=WAIT_S)
         if code != 0:

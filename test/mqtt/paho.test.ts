@@ -3,6 +3,7 @@ import { execFile, spawnSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { beforeAll, describe, expect, it } from 'vitest';
+import { TEST_MS } from '../support/waits.ts';
 import { type MqttHub, startMqttHub } from './harness.ts';
 
 /** Debian's has Debian's packages, whatever other Python comes first. */
@@ -25,7 +26,7 @@ describe.skipIf(python === undefined)('Paho for Python (python3-paho-mqtt)', () 
     async ({ way, version }) => {
       const port = way === 'tcp' ? hub.tcpPort : hub.subscriberPort;
       const args = ['-u', SCRIPT, String(port), way, String(version)];
-      const { stdout } = await promisify(execFile)(python ?? '', args, { timeout: 60_000 });
+      const { stdout } = await promisify(execFile)(python ?? '', args, { timeout: TEST_MS });
       const said = stdout
         .trim()
         .split('\n')

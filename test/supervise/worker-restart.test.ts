@@ -1,8 +1,9 @@
 /** What the hub does when its threads die, beyond the contract of its peers. */
 import { describe, expect, it } from 'vitest';
 import { uniqueId, useHub } from '../conformance/harness.ts';
+import { firstOf } from '../support/attempts.ts';
 import { eventually } from '../support/eventually.ts';
-import { runHub, startHub } from '../support/hub-process.ts';
+import { type Ended, runHub, startHub } from '../support/hub-process.ts';
 import { uwsLoads } from '../support/uws-loads.ts';
 
 const faults = { DAT_FAULT_INJECTION: 'true' } as const;
@@ -66,7 +67,14 @@ describe.skipIf(!uwsLoads()).each(['1', '2'])(
 
 describe('a hub whose owner dies again and again', () => {
   it('drains and ends with 70, after five in a minute were made good', async () => {
+    const { code, stderr } = await firstOf('the deaths took too long to be within a minute', dies);
+    expect(code).toBe(70);
+    expect(stderr).toContain('a fault that was asked for');
+  });
+
+  async function dies(): Promise<Ended | undefined> {
     const hub = await startHub({ ...faults, DAT_DRAIN_TIMEOUT_MS: '1000', DAT_FANOUT_WORKERS: '0' });
+    const since = performance.now();
     const url = (path: string) => `http://127.0.0.1:${hub.adminPort}${path}`;
     const kill = () =>
       fetch(url('/v1/faults'), {
@@ -83,10 +91,10 @@ describe('a hub whose owner dies again and again', () => {
       await eventually('the hub is ready', async () => (await fetch(url('/readyz'))).status === 200);
     }
     await kill();
-    const { code, stderr } = await hub.ended;
-    expect(code).toBe(70);
-    expect(stderr).toContain('a fault that was asked for');
-  });
+    if (performance.now() - since < 30_000) return hub.ended; // the last one is still to be noticed
+    await hub.kill();
+    return undefined;
+  }
 });
 
 describe('faults on purpose', () => {

@@ -40,6 +40,30 @@ export function enterBeforeExpiry<Peer>(enter: (expiresIn: number) => Promise<Pe
 /** What a peer says of a hub that refused it, or closed it before its welcome. */
 const EXPIRED = /refused with 401|closed with 4202/;
 
+/**
+ * Tries again where something failed because an answer came too late, not where it failed although all came in time.
+ * @param attempt passes what must be done within `limitMs`, from when it begins, to `inTime`; what is not there yet is
+ * begun anew each time, under names of its own
+ */
+export async function unlessLate<Result>(
+  limitMs: number,
+  attempt: (inTime: <Value>(step: () => Promise<Value>) => Promise<Value>) => Promise<Result>,
+): Promise<Result> {
+  for (let tries = 1; ; tries++) {
+    let isLate = false;
+    try {
+      return await attempt(async (step) => {
+        const since = performance.now();
+        const value = await step();
+        isLate ||= performance.now() - since >= limitMs;
+        return value;
+      });
+    } catch (error) {
+      if (!isLate || tries === ATTEMPTS_MAX) throw error;
+    }
+  }
+}
+
 const PULSE_MS = 20;
 
 /**

@@ -4,9 +4,6 @@ import { createServer } from 'node:net';
 import type { Env } from './hub-process.ts';
 
 const RANGE = 4000;
-/** Of one process. Vitest numbers those that run beside each other: each has ports of its own, also while nobody listens. */
-const SHARE = 400;
-const { VITEST_POOL_ID: pool = '1' } = process.env;
 const TRIES = 50;
 const given = new Set<number>();
 
@@ -21,14 +18,26 @@ function firstPort(): number {
 }
 
 export async function freePort(): Promise<number> {
-  const first = firstPort() + ((Number(pool) * SHARE) % RANGE);
+  const first = firstPort();
   for (let tries = 0; tries < TRIES; tries++) {
-    const port = first + Math.floor(Math.random() * SHARE);
-    if (given.has(port) || !(await isFree(port))) continue;
+    const port = first + Math.floor(Math.random() * RANGE);
+    if (given.has(port)) continue;
     given.add(port);
-    return port;
+    if ((await reserve(port)) && (await isFree(port))) return port;
   }
-  throw new Error(`no free port from ${first} to ${first + SHARE}`);
+  throw new Error(`no free port from ${first} to ${first + RANGE}`);
+}
+
+/**
+ * Keeps the port from the tests of other processes for as long as this one lives: by a name in the kernel, which nobody
+ * has to remove. Only Linux has such names.
+ */
+function reserve(port: number): Promise<boolean> {
+  const name = createServer().unref();
+  return new Promise((resolve) => {
+    name.once('error', ({ code }: NodeJS.ErrnoException) => resolve(code !== 'EADDRINUSE'));
+    name.listen(`\0dat-test-port-${port}`, () => resolve(true));
+  });
 }
 
 function isFree(port: number): Promise<boolean> {

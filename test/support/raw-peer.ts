@@ -2,6 +2,7 @@
 import { randomBytes } from 'node:crypto';
 import { connect, type Socket } from 'node:net';
 import { Inbox } from './inbox.ts';
+import { reset } from './reset.ts';
 
 export interface UpgradeAnswer {
   readonly status: number;
@@ -135,7 +136,7 @@ export class RawPeer {
 
   /** Ends the connection with a TCP reset and no close frame. */
   destroy(): void {
-    this.#socket.resetAndDestroy();
+    reset(this.#socket);
   }
 
   #receive(chunk: Buffer): void {

@@ -1,6 +1,7 @@
 /** A TCP proxy before a port of loopback: it cuts, delays, slows down, or lets nothing through one way. No assertions. */
 import { connect, createServer, type Server, type Socket } from 'node:net';
 import { bindFreePort } from './bind-free-port.ts';
+import { reset } from './reset.ts';
 
 export type Direction = 'toServer' | 'fromServer';
 
@@ -53,7 +54,7 @@ export class TcpProxy {
 
   /** Cuts every connection, without a word. */
   cut(): void {
-    for (const pair of this.#pairs) for (const socket of pair) socket.resetAndDestroy();
+    for (const pair of this.#pairs) for (const socket of pair) reset(socket);
   }
 
   async stop(): Promise<void> {
@@ -64,7 +65,7 @@ export class TcpProxy {
 
   #accept(client: Socket): void {
     if (this.#refuses) {
-      client.resetAndDestroy();
+      reset(client);
       return;
     }
     const server = connect(this.#target, '127.0.0.1');
@@ -81,10 +82,14 @@ export class TcpProxy {
       this.#pairs.delete(pair);
       to.destroy();
     });
+    /** In order, also when the delay changes meanwhile. */
+    const delayed: Buffer[] = [];
     from.on('data', (bytes: Buffer) => {
       const rate = direction === 'fromServer' ? this.#bytesPerSecond : 0;
-      if (this.delayMs > 0) setTimeout(() => to.write(bytes), this.delayMs);
-      else if (!to.write(bytes) || rate > 0) this.#holdUp(from, to, direction, rate, bytes.length);
+      if (this.delayMs > 0 || delayed.length > 0) {
+        delayed.push(bytes);
+        setTimeout(() => to.write(delayed.shift()!), this.delayMs);
+      } else if (!to.write(bytes) || rate > 0) this.#holdUp(from, to, direction, rate, bytes.length);
     });
     if (this.#stopped.has(direction)) from.pause();
   }

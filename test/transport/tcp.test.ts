@@ -8,6 +8,7 @@ import { Arrivals } from '../../src/transport/arrivals.ts';
 import { listenTcp, type TcpOptions } from '../../src/transport/tcp.ts';
 import { readTls } from '../../src/transport/tls.ts';
 import type { Connection, Listener, ListenerHandlers, UpgradeAnswer } from '../../src/transport/transport.ts';
+import { firstOf } from '../support/attempts.ts';
 import { makeCertificate } from '../support/certificates.ts';
 import { eventually } from '../support/eventually.ts';
 import { FakeClock } from '../support/fake-clock.ts';
@@ -173,17 +174,25 @@ describe('a TCP connection', () => {
   });
 
   it('is dropped if the peer sends nothing', async () => {
-    const handlers = new Handlers();
-    const told: string[] = [];
-    const listener = await listening(handlers, {
-      firstBytesMsMax: 200,
-      silent: () => void told.push('silent'),
+    const firstBytesMsMax = 200;
+    const { handlers, told, speaking } = await firstOf('what it said came too late', async () => {
+      const handlers = new Handlers();
+      const told: string[] = [];
+      const listener = await listening(handlers, {
+        firstBytesMsMax,
+        silent: () => void told.push('silent'),
+      });
+      const silent = await clientOf(listener);
+      const hasClosed = once(silent.socket, 'close');
+      const speaking = await clientOf(listener);
+      speaking.socket.write('x');
+      const isHeard = (): boolean => handlers.events.includes('message x');
+      await eventually('it is heard, or gone', () => isHeard() || speaking.socket.destroyed);
+      await hasClosed;
+      return isHeard() ? { handlers, told, speaking } : undefined;
     });
-    const [silent, speaking] = [await clientOf(listener), await clientOf(listener)];
-    speaking.socket.write('x');
-    await once(silent.socket, 'close');
     await eventually('the hub knows', () => handlers.events.includes('close 1006'));
-    await new Promise((resolve) => setTimeout(resolve, 300));
+    await new Promise((resolve) => setTimeout(resolve, 1.5 * firstBytesMsMax));
     expect(handlers.events.filter((event) => event.startsWith('close'))).toHaveLength(1);
     expect(speaking.socket.destroyed).toBe(false);
     expect(told).toEqual(['silent']);

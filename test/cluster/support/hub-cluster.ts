@@ -1,6 +1,7 @@
 /** Hubs as processes around one NATS server: each with peers that connect to it. */
 import { type AdminRequest, admin } from '../../support/admin.ts';
 import { eventually } from '../../support/eventually.ts';
+import type { Frame } from '../../support/frames.ts';
 import { type Env, type HubProcess, startHub } from '../../support/hub-process.ts';
 import { Device, Subscriber } from '../../support/peers.ts';
 
@@ -42,10 +43,26 @@ export class Node {
     });
     return answer;
   }
+
+  /** A change that may be made any number of times: again until no node is left that did not confirm it in time. */
+  async obeyed(path: string, body: unknown): ReturnType<typeof admin> {
+    let answer = await this.operate('PUT', path, { body });
+    await eventually(`all nodes obey ${path}`, async () => {
+      if ('pendingNodes' in (answer.body as object)) answer = await this.operate('PUT', path, { body });
+      return !('pendingNodes' in (answer.body as object));
+    });
+    return answer;
+  }
 }
 
 /** Short enough that a test of lost nodes does not take long, long enough for a busy host. */
 const TIMEOUT_MS = 3000;
+
+/** For nodes none of which is to be lost: none is, however long the host lets it stand still. */
+export const NOBODY_IS_LOST: Env = { DAT_CLUSTER_NODE_TIMEOUT_MS: '40000' };
+
+/** What nodes must answer each other within, or what is asked is answered without them (wire contract). */
+export const ANSWER_MS = 1000;
 
 /** `npm run test:cluster`, or a run that says for how long its chaos lasts: then what takes long is tested too. */
 export const isLongRun = process.env['CLUSTER_CHAOS_SECONDS'] !== undefined;
@@ -59,6 +76,27 @@ export async function startNode(url: string, name: string, env: Env = {}): Promi
     ...env,
   });
   return new Node(hub, name);
+}
+
+export interface Entry {
+  readonly device: string;
+  readonly epoch: string;
+  readonly seq: number;
+}
+
+/**
+ * Subscribes to a device of another node that has had an event acknowledged, and waits until its home has answered: where
+ * that takes more than a second, the entry comes later. From then on nothing that the device sends is missed.
+ */
+export async function follow(subscriber: Subscriber, id: string): Promise<Entry> {
+  const entryOf = ({ devices = [] }: Pick<Frame, 'devices'>): Entry | undefined =>
+    (devices as readonly Entry[]).find(({ device, seq }) => device === id && seq > 0);
+  const answered = entryOf(await subscriber.subscribe(id));
+  if (answered !== undefined) return answered;
+  const later = await subscriber.frames.next(
+    (frame) => frame.op === 'subscribed' && entryOf(frame) !== undefined,
+  );
+  return entryOf(later)!;
 }
 
 /** All pages of a listing. */

@@ -100,6 +100,7 @@ function listens(port: number): Promise<boolean> {
       socket.destroy();
       resolve(true);
     });
-    socket.once('error', () => resolve(false));
+    socket.on('error', () => {}); // 'close' follows, as where it is closed without a word
+    socket.once('close', () => resolve(false));
   });
 }

@@ -3,11 +3,11 @@ import { type ChildProcess, fork, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import { eventually } from '../../support/eventually.ts';
+import { WAIT_MS } from '../../support/waits.ts';
 import type { Got } from './fake-host.ts';
 import type { NodeCommand, NodeSettings, NodeState } from './node-main.ts';
 
 const MAIN = fileURLToPath(new URL('../../../dist/test/cluster/support/node-main.js', import.meta.url));
-const ANSWER_MS = 20_000;
 
 export class NodeProcess {
   readonly name: string;
@@ -35,7 +35,8 @@ export class NodeProcess {
   /** Starts a node, and waits until it is connected, not until it has joined. @throws Error when it ends before */
   static async start(settings: NodeSettings): Promise<NodeProcess> {
     const started = new NodeProcess(settings);
-    const ended = once(started.#child, 'exit').then(() => {
+    // Not with 'exit': what it said last may not have been read by then.
+    const ended = once(started.#child, 'close').then(() => {
       throw new Error(`node ${settings.node} ended: ${started.stderr}`);
     });
     ended.catch(() => {}); // it may end later, when the test wants it to
@@ -60,14 +61,10 @@ export class NodeProcess {
 
   /** Waits until the node is `in` and hears so many others. */
   async joined(others: number): Promise<void> {
-    await eventually(
-      `${this.name} is in, with ${others} others`,
-      async () => {
-        const { phase, members } = await this.state();
-        return phase === 2 && members.length === others;
-      },
-      ANSWER_MS,
-    );
+    await eventually(`${this.name} is in, with ${others} others`, async () => {
+      const { phase, members } = await this.state();
+      return phase === 2 && members.length === others;
+    });
   }
 
   signal(name: NodeJS.Signals): void {
@@ -86,7 +83,7 @@ export class NodeProcess {
     return new Promise((resolve, reject) => {
       const timer = setTimeout(
         () => reject(new Error(`${this.name} does not answer: ${this.stderr}`)),
-        ANSWER_MS,
+        WAIT_MS,
       );
       this.#waiting.set(request, (answer) => {
         clearTimeout(timer);
