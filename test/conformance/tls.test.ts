@@ -16,6 +16,7 @@ import { eventually } from '../support/eventually.ts';
 import type { Frame } from '../support/frames.ts';
 import { type HubProcess, startHub } from '../support/hub-process.ts';
 import { Device, Subscriber, UpgradeRefused } from '../support/peers.ts';
+import { reset } from '../support/reset.ts';
 import { TlsPeer } from '../support/tls-peer.ts';
 import { SECRET, tokenFor } from '../support/tokens.ts';
 import { uwsLoads } from '../support/uws-loads.ts';
@@ -164,7 +165,7 @@ for (const { name, env } of rows) {
           const half = connectTcp({ port, host: '127.0.0.1' });
           await once(half, 'connect');
           half.write(Buffer.from([0x16, 3, 1, 2, 0, 1]));
-          half.resetAndDestroy();
+          reset(half);
         }
         await sender.message(round);
         expect((await receiver.event()).data).toBe(round);
