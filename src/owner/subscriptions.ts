@@ -9,7 +9,6 @@
  * of the answer is in the ring before the `Attach` and does not reach the session, and each later one is behind it.
  * What ends delivery follows the same order: no event of the device comes after the answer.
  */
-
 import type { Access, AccessRules } from '../access/rules.ts';
 import { type Clock, toWallMs } from '../clock.ts';
 import { ARENA_TEXT_BYTES_MAX } from '../memory/arena.ts';

@@ -5,30 +5,14 @@
  */
 import { describe, expect, it } from 'vitest';
 import { HomeKind } from '../../src/cluster/records.ts';
-import { Simulation } from '../cluster/support/simulation.ts';
-import { WholeHub } from '../cluster/support/whole-hub.ts';
-import { Random } from '../support/random.ts';
+import { wholeCluster } from '../cluster/support/whole-cluster.ts';
 
 const kind = HomeKind.subscriber;
 const id = 's-1';
 
 /** Hub `a` has given a subscriber its id, and a subscription to `dev-1`. */
 function given() {
-  const random = new Random(1);
-  const simulation: Simulation<WholeHub> = new Simulation<WholeHub>(
-    random,
-    () => new WholeHub(simulation.clock, 0),
-  );
-  for (const name of ['a', 'b']) {
-    const node = simulation.start(name);
-    const turn = (): void => {
-      node.host.pollOwner();
-      simulation.cross(node, () => node.host.pollLink());
-      simulation.after(0.2 + random.next() * 2, turn);
-    };
-    turn();
-  }
-  simulation.run(3000);
+  const simulation = wholeCluster(['a', 'b'], 1);
   const [a, b] = [simulation.nodes.get('a')!, simulation.nodes.get('b')!];
   const first = a.host.connectSubscriber(id, true);
   simulation.run(20);

@@ -7,7 +7,8 @@ import { CALL_BYTES_MAX, SESSION_BYTES_MAX } from '../../src/cluster/limits.ts';
 import { HomeKind } from '../../src/cluster/records.ts';
 import type { Connection } from '../cluster/support/fake-host.ts';
 import { Simulation, TIMEOUT_MS } from '../cluster/support/simulation.ts';
-import { WholeHub, type WholeSubscriber } from '../cluster/support/whole-hub.ts';
+import { wholeCluster } from '../cluster/support/whole-cluster.ts';
+import type { WholeSubscriber } from '../cluster/support/whole-hub.ts';
 import { Random } from '../support/random.ts';
 
 const kind = HomeKind.subscriber;
@@ -152,21 +153,7 @@ describe('A subscriber whose move is not acknowledged', () => {
 
 /** The same between whole hubs, with `ann` connected until she moves. */
 function movesBetweenHubs(seed: number) {
-  const random = new Random(seed);
-  const simulation: Simulation<WholeHub> = new Simulation<WholeHub>(
-    random,
-    () => new WholeHub(simulation.clock, 0),
-  );
-  for (const name of ['a', 'b', 'c']) {
-    const node = simulation.start(name);
-    const turn = (): void => {
-      node.host.pollOwner();
-      simulation.cross(node, () => node.host.pollLink());
-      simulation.after(0.2 + random.next() * 2, turn);
-    };
-    turn();
-  }
-  simulation.run(3000);
+  const simulation = wholeCluster(['a', 'b', 'c'], seed);
   const at = (name: string) => simulation.nodes.get(name)!;
   const first = at('a').host.connectSubscriber('ann');
   simulation.run(1500);

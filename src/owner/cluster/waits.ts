@@ -62,14 +62,14 @@ export class Waits implements RequestWaits {
     const before = this.#waits.get(request.session);
     if (before !== undefined) {
       before.behind.push(request);
-      this.#tellDeferred(request);
+      this.#deps.subscriptions.defer(request);
       return true;
     }
     if (request.op !== 'subscribe' && request.op !== 'resume') return false;
     const wait = this.#begin(subscriber, request);
     this.#waits.set(request.session, wait);
     if (isOver(wait)) this.#answer(wait);
-    else this.#tellDeferred(request);
+    else this.#deps.subscriptions.defer(request);
     return true;
   }
 
@@ -241,10 +241,6 @@ export class Waits implements RequestWaits {
   #goOn(wait: Wait): void {
     const isThere = this.#waits.get(wait.request.session) === wait;
     if (isThere && isOver(wait)) this.#ready.add(wait);
-  }
-
-  #tellDeferred({ session, request }: Request): void {
-    this.#deps.subscriptions.link(session).deferred(session, request);
   }
 
   #answer(wait: Wait): void {
