@@ -85,15 +85,24 @@ describe('A filter whose devices are looked up for another subscriber', () => {
       hub.settle();
       hub.hush();
     }
-    /** Polls until the subscriber has its answer for a filter that matches nothing. */
-    const pollsFor = (name: string, past: boolean): number => {
-      hub.ask(hub.subscriber(name), 'subscribe', [`${name}-*`], past);
-      hub.says(fromLink.listed, { prefix: `${name}-`, ids: '', done: true });
+    /** Polls until the subscriber has its answer for filters that match nothing. */
+    const pollsFor = (name: string, past: boolean, filters = 1): number => {
+      const prefixes = Array.from({ length: filters }, (_, n) => `${name}-${n}-`);
+      hub.ask(
+        hub.subscriber(name),
+        'subscribe',
+        prefixes.map((prefix) => `${prefix}*`),
+        past,
+      );
+      for (const prefix of prefixes) hub.hasSaid(fromLink.listed, { prefix, ids: '', done: true });
+      hub.poll();
       let polls = 2;
       for (; answersTo(hub, name).length === 0; polls++) hub.poll();
       return polls;
     };
     const withoutPast = pollsFor('bob', false);
-    expect(pollsFor('cid', true)).toBeGreaterThan(withoutPast);
+    const withPast = pollsFor('cid', true);
+    expect(withPast).toBeGreaterThan(withoutPast);
+    expect(pollsFor('dan', true, 4)).toBeGreaterThan(2 * withPast); // however many filters it names
   });
 });

@@ -38,8 +38,8 @@ export interface Wait {
 
 /** How long a lookup may take (wire contract). */
 const WAIT_MS = 1000;
-/** Devices that are compared with filters in a poll: less than a millisecond. */
-const COMPARED_PER_POLL = 2000;
+/** Comparisons of a device with a filter in a poll: less than a millisecond, however many filters a request has. */
+const COMPARISONS_PER_POLL = 2000;
 
 export class Waits implements RequestWaits {
   readonly #deps: WaitsDeps;
@@ -170,7 +170,7 @@ export class Waits implements RequestWaits {
       for (const slot of passedOver) this.#lookUp(wait, slot);
       wait.toCompare ??= this.#followedAlready(request);
     }
-    if (wait.toCompare !== undefined) this.#compare(wait, COMPARED_PER_POLL);
+    if (wait.toCompare !== undefined) this.#compare(wait, COMPARISONS_PER_POLL);
     return wait;
   }
 
@@ -184,21 +184,22 @@ export class Waits implements RequestWaits {
 
   /** Goes on with the comparisons, the earliest first. */
   #compareAll(): void {
-    let left = COMPARED_PER_POLL;
+    let left = COMPARISONS_PER_POLL;
     for (const wait of this.#comparing) {
       left = this.#compare(wait, left);
-      if (left === 0) return;
+      if (left <= 0) return;
     }
   }
 
   /**
    * Compares devices with the filters of a request: among many thousands of them, few may match.
-   * @param most at most so many @returns how many less
+   * @param most begins no more after so many comparisons @returns how many less; 0 or less: there is more to do
    */
   #compare(wait: Wait, most: number): number {
     const { registry } = this.#deps;
     const prefixes = [...prefixesOf(wait.request)];
-    for (let left = most; left > 0; left--) {
+    let left = most;
+    while (left > 0) {
       const { done, value: slot } = wait.toCompare!.next();
       if (done === true) {
         wait.toCompare = undefined;
@@ -206,12 +207,13 @@ export class Waits implements RequestWaits {
         this.#goOn(wait);
         return left;
       }
+      left -= slot === NONE ? 1 : prefixes.length;
       if (slot === NONE) continue;
       const id = registry.deviceId(slot);
       if (prefixes.some((prefix) => id.startsWith(prefix))) this.#lookUp(wait, slot);
     }
     this.#comparing.add(wait);
-    return 0;
+    return left;
   }
 
   #lookUpId(wait: Wait, id: string): void {
