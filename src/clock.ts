@@ -53,7 +53,7 @@ export function toWallMs(clock: Clock, monotonicMs: number): number {
   if (monotonicMs === 0) return 0;
   let zero = wallZeros.get(clock) ?? Number.NEGATIVE_INFINITY;
   let read = clock.wallNow() - clock.now();
-  // A thread that loses its core between the two reads too early a zero: of several readings the latest is right.
+  // A thread that loses its core between the two readings gets a zero that is too early. Of several, the latest is right.
   for (let again = 0; again < ZERO_READS_MORE && Math.abs(read - zero) > WALL_JITTER_MS; again++)
     read = Math.max(read, clock.wallNow() - clock.now());
   if (Math.abs(read - zero) > WALL_JITTER_MS) {

@@ -95,7 +95,7 @@ export class Departures {
     else if (parts.length > 0) keep(createHome(kind, id, number + 1, false), parts);
   }
 
-  /** What the peer was given and may not have stays here. With its number it is no newer than what the peer made of it. */
+  /** Keeps what the peer was given and may not have, under its old number: what the peer has made of it is newer. */
   sessionEnded(peer: Peer): void {
     const { endings, get, keep } = this.#deps;
     for (const { kind, id, number, parts } of this.#handOvers.sessionEnded(peer)) {

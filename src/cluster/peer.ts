@@ -97,7 +97,7 @@ export class Peer implements SessionOwner {
 
   /** Whether it is sent claims as they are made. Else, it is sent them all when its session has opened. */
   get takesClaims(): boolean {
-    return this.isOpen && this.toldClaimed; // a session that is just ending is told about, too
+    return this.isOpen && this.toldClaimed; // what was told is forgotten only after the session has ended
   }
 
   /** Forgets what belonged to the session that has ended. */

@@ -92,7 +92,7 @@ export class Publisher {
     let at = UNREAD;
     // Stryker disable next-line ConditionalExpression: no tap hears of it either way
     if (this.taps.inUse) {
-      at = this.#deps.clock.wallNow(); // read once: by its time an event that is told twice is known to be one
+      at = this.#deps.clock.wallNow(); // read once: the dashboard knows by it an event that comes twice
       this.taps.event(session.id, bytes, frame, at);
     }
     if (this.#isSkipped(session, frame.type, frame.ackEnd !== frame.ackStart))

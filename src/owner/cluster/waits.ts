@@ -193,7 +193,7 @@ export class Waits implements RequestWaits {
 
   /**
    * Compares devices with the filters of a request: among many thousands of them, few may match.
-   * @param most begins no more after so many comparisons @returns how many less; 0 or less: there is more to do
+   * @param most comparisons before it stops @returns comparisons left; 0 or less if there is more to do
    */
   #compare(wait: Wait, most: number): number {
     const { registry } = this.#deps;
