@@ -10,6 +10,8 @@
 /** A peer that asks for this multiple of its rate for a second is closed. */
 const FAR_OVER_FACTOR = 10;
 const WINDOW_MS = 1000;
+/** A peer whose hub did not run for longer has most likely given up, and reconnects. */
+const FORGIVEN_MS_MAX = 30_000;
 /** What each id in a frame and each row in an answer costs (wire contract). */
 export const COST_PER_DEVICE = 1 / 50;
 
@@ -45,6 +47,9 @@ const PLACES_MIN = 64;
 
 /** Whoever opens a place must close it. */
 export class AllowanceTable {
+  /** Until then, nothing of the time since `#forgivenFromMs` is lost to a peer that asked for nothing. Hub clock, ms. */
+  #forgivenUntilMs = 0;
+  #forgivenFromMs = 0;
   #cells = new Float64Array(PLACES_MIN * CELLS);
   /** By place: 1 where the window before was that of a peer far over its rate. */
   #wasFarOver = new Uint8Array(PLACES_MIN);
@@ -57,14 +62,13 @@ export class AllowanceTable {
   }
 
   /** @param fullAtMs of an earlier connection of the same peer @returns the place of a new allowance */
-  open(nowMs: number, fullAtMs = nowMs): number {
+  open(nowMs: number, fullAtMs = 0): number {
     const place = this.#free.pop() ?? this.#places++;
     if (place >= this.#wasFarOver.length) this.#grow();
     const cells = this.#cells;
     const at = place * CELLS;
-    const fullAt = Math.max(nowMs, fullAtMs);
-    cells[at + Cell.fullAt] = fullAt;
-    cells[at + Cell.countsFrom] = fullAt;
+    cells[at + Cell.fullAt] = this.#fullSince(nowMs) + Math.max(0, fullAtMs - nowMs);
+    cells[at + Cell.countsFrom] = Math.max(nowMs, fullAtMs);
     cells[at + Cell.windowStart] = nowMs;
     cells[at + Cell.windowCost] = 0;
     this.#wasFarOver[place] = 0;
@@ -73,6 +77,17 @@ export class AllowanceTable {
 
   close(place: number): void {
     this.#free.push(place);
+  }
+
+  /**
+   * This thread did not run, so what its peers have sent meanwhile comes at once. For as long again, at most
+   * `FORGIVEN_MS_MAX`, an allowance may exceed its burst by what it gained in that time.
+   * @param fromMs when the thread last ran
+   */
+  forgive(fromMs: number, nowMs: number): void {
+    const since = fromMs < this.#forgivenUntilMs ? this.#forgivenFromMs : fromMs;
+    this.#forgivenFromMs = Math.max(since, nowMs - FORGIVEN_MS_MAX);
+    this.#forgivenUntilMs = nowMs + nowMs - this.#forgivenFromMs;
   }
 
   fullAtMs(place: number): number {
@@ -107,7 +122,7 @@ export class AllowanceTable {
     if (nowMs - cells[at + Cell.windowStart]! >= WINDOW_MS) this.#nextWindow(place, rate, nowMs);
     cells[at + Cell.windowCost]! += cost;
     const { perSecond, burst } = rate;
-    const usedFrom = Math.max(cells[at + Cell.fullAt]!, nowMs);
+    const usedFrom = Math.max(cells[at + Cell.fullAt]!, this.#fullSince(nowMs));
     const needed = Math.min(cost, burst);
     if (usedFrom + (needed / perSecond) * 1e3 - nowMs - (burst / perSecond) * 1e3 > 0) return false;
     cells[at + Cell.fullAt] = usedFrom + (cost / perSecond) * 1e3;
@@ -130,22 +145,35 @@ export class AllowanceTable {
    * Whether the peer asks for so much that refusing it costs more than it pays. Call when `take` has refused it.
    * @param waiting what it has asked for and was not taken yet
    */
-  isFarOver(place: number, { perSecond, burst }: Rate, waiting = 0): boolean {
-    const asked = this.#cells[place * CELLS + Cell.windowCost]! + waiting;
-    return this.#wasFarOver[place] === 1 || asked > FAR_OVER_FACTOR * perSecond + burst;
+  isFarOver(place: number, rate: Rate, nowMs: number, waiting = 0): boolean {
+    const asked = this.#cells[place * CELLS + Cell.windowCost]! + waiting - this.#forgiven(rate, nowMs);
+    return this.#wasFarOver[place] === 1 || asked > FAR_OVER_FACTOR * rate.perSecond + rate.burst;
   }
 
-  #nextWindow(place: number, { perSecond }: Rate, nowMs: number): void {
+  #nextWindow(place: number, rate: Rate, nowMs: number): void {
     const cells = this.#cells;
     const at = place * CELLS;
-    const most = (FAR_OVER_FACTOR * perSecond * (nowMs - cells[at + Cell.windowStart]!)) / WINDOW_MS;
+    const windows = (nowMs - cells[at + Cell.windowStart]!) / WINDOW_MS;
+    const most = FAR_OVER_FACTOR * rate.perSecond * windows + this.#forgiven(rate, nowMs);
     this.#wasFarOver[place] = cells[at + Cell.windowCost]! > most ? 1 : 0;
     cells[at + Cell.windowStart] = nowMs;
     cells[at + Cell.windowCost] = 0;
   }
 
   #after(place: number, { perSecond }: Rate, cost: number, nowMs: number): number {
-    return Math.max(this.#cells[place * CELLS + Cell.fullAt]!, nowMs) + (cost / perSecond) * 1e3;
+    return (
+      Math.max(this.#cells[place * CELLS + Cell.fullAt]!, this.#fullSince(nowMs)) + (cost / perSecond) * 1e3
+    );
+  }
+
+  /** An allowance that was full before counts as full since then. */
+  #fullSince(nowMs: number): number {
+    return nowMs < this.#forgivenUntilMs ? this.#forgivenFromMs : nowMs;
+  }
+
+  /** Units that a peer may have beyond its burst. */
+  #forgiven({ perSecond }: Rate, nowMs: number): number {
+    return ((nowMs - this.#fullSince(nowMs)) * perSecond) / 1e3;
   }
 
   #grow(): void {

@@ -118,9 +118,18 @@ export function attachEdge(options: AttachOptions): AttachedEdge {
       if (otherTokens !== undefined) admission.verifier?.use(otherTokens);
     },
     startTimers(further, stalled) {
-      const { liveness, deliverer, interests, mqtt } = edge;
+      const { charges, liveness, deliverer, interests, mqtt } = edge;
       const { sendQueues } = deliverer;
-      const watched = [liveness, sendQueues, interests, mqtt, mqtt.interestWatch, journal, ...further];
+      const watched = [
+        charges,
+        liveness,
+        sendQueues,
+        interests,
+        mqtt,
+        mqtt.interestWatch,
+        journal,
+        ...further,
+      ];
       return startEdgeTimers(watched, counters, new Heart(memory.heartbeat, systemClock), (ms) => {
         stalled?.(ms);
         liveness.credit(ms);

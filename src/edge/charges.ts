@@ -1,11 +1,13 @@
 /** Charges peers: the rates of each kind of session, and what is left of each peer's allowance. */
 import type { Clock } from '../clock.ts';
 import { closes } from '../codes.ts';
+import { LOOK_MS, STALL_MS } from '../limits.ts';
 import { Counter, type Counters } from '../memory/counters.ts';
 import { SessionKind } from '../records/requests.ts';
 import { AllowanceTable, COST_PER_DEVICE, ENDED, NO_ALLOWANCE, type Rate, rateOf } from './allowance.ts';
 import type { Allowances } from './allowances.ts';
 import type { EdgeSession } from './edge-deps.ts';
+import type { Watch } from './edge-timers.ts';
 
 export interface RateSettings {
   readonly deviceRate: number;
@@ -21,10 +23,13 @@ export interface ChargesDeps {
   readonly settings: RateSettings;
 }
 
-export class Charges {
+export class Charges implements Watch {
+  readonly tickMs = LOOK_MS;
   readonly #deps: ChargesDeps;
   readonly #table = new AllowanceTable();
   #rates: Readonly<Record<SessionKind, Rate | undefined>>;
+  /** When this thread's timers last ran, or a frame showed that they had not; Infinity before they started. */
+  #ranAtMs = Number.POSITIVE_INFINITY;
 
   constructor(deps: ChargesDeps) {
     this.#deps = deps;
@@ -34,6 +39,12 @@ export class Charges {
   /** Peers whose allowance is counted. */
   get counted(): number {
     return this.#table.size;
+  }
+
+  tick(): void {
+    const now = this.#deps.clock.now();
+    this.#noticeStall(now);
+    this.#ranAtMs = now;
   }
 
   /** The settings have changed: connected peers get the new rates. */
@@ -62,10 +73,11 @@ export class Charges {
   frame(session: EdgeSession, cost: number, now: number): boolean {
     const rate = this.#rates[session.kind];
     if (rate === undefined) return true;
+    this.#noticeStall(now);
     const place = this.#placeOf(session, now);
     if (place < 0 || this.#table.take(place, rate, cost, now)) return true;
     this.#deps.allowances.keep(session.payer, this.#table.fullAtMs(place), now);
-    if (this.#table.isFarOver(place, rate)) this.#closeFarOver(session);
+    if (this.#table.isFarOver(place, rate, now)) this.#closeFarOver(session);
     return false;
   }
 
@@ -77,14 +89,24 @@ export class Charges {
     const { allowance: place, kind, closing } = session;
     if (closing) return true;
     const rate = this.#rates[kind];
-    if (place < 0 || rate === undefined || !this.#table.isFarOver(place, rate, waiting)) return false;
+    if (place < 0 || rate === undefined) return false;
+    const now = this.#deps.clock.now();
+    this.#noticeStall(now);
+    if (!this.#table.isFarOver(place, rate, now, waiting)) return false;
     const isSubscriber = kind === SessionKind.subscriber;
     // Events that a device may send are taken first; what a subscriber asks before it is closed is of no use to it.
-    if (!isSubscriber && this.waitMs(session, 1, this.#deps.clock.now()) === 0) return false;
+    if (!isSubscriber && this.waitMs(session, 1, now) === 0) return false;
     this.#deps.counters.add(isSubscriber ? Counter.droppedSubscriberRate : Counter.droppedRate, waiting);
     this.keep(session);
     this.#closeFarOver(session);
     return true;
+  }
+
+  /** The first to run after a stall may be a frame as well as a timer. */
+  #noticeStall(now: number): void {
+    if (now - this.#ranAtMs <= STALL_MS) return;
+    this.#table.forgive(this.#ranAtMs, now);
+    this.#ranAtMs = now;
   }
 
   #closeFarOver(session: EdgeSession): void {

@@ -54,7 +54,7 @@ export class Edge {
   readonly #sessions = new Map<number, EdgeSession>();
   readonly #requests: RequestFlow;
   readonly #owner: SessionRecords;
-  readonly #charges: Charges;
+  readonly charges: Charges;
   /** The last poll left records behind, so that the sockets get their turn. */
   #isBehind = false;
 
@@ -63,7 +63,7 @@ export class Edge {
     const { clock, counters, settings, fromOwner, line, presence, isOwnerAway, relieve } = deps;
     this.settings = settings;
     this.clock = clock;
-    this.#charges = new Charges(deps);
+    this.charges = new Charges(deps);
     this.liveness = new Liveness(clock, settings);
     this.queueLimits = sendQueueLimits(settings, deps.deliveringEdges);
     this.publisher = new Publisher({
@@ -84,12 +84,12 @@ export class Edge {
       reader: deps.reader,
       presence,
       layout: deps.layout,
-      charges: this.#charges,
+      charges: this.charges,
     });
     const isBehind = (): boolean => fromOwner.unreadBytes > ANSWER_BACKLOG_BYTES;
     const { pageResumeBytes: resumeBytes } = this.queueLimits;
     const goesOut = (session: SubscriberSession) => this.#storeSeen(session, Math.floor(clock.now()));
-    const charges = this.#charges;
+    const charges = this.charges;
     const over = (session: SubscriberSession) => this.#requests.advance(session);
     const unsentTo = (session: SubscriberSession) => this.deliverer.replays.unsentTo(session);
     const searches = new PastSearches({ clock, reader: deps.reader, presence, charges, unsentTo, over });
@@ -114,7 +114,7 @@ export class Edge {
       edge: this,
       sessions: this.#sessions,
       line,
-      charges: this.#charges,
+      charges: this.charges,
       requests: this.#requests,
       records,
     });
@@ -126,7 +126,7 @@ export class Edge {
 
   /** What this edge was given as settings has changed: connected peers get the new rates. */
   settingsChanged(): void {
-    this.#charges.settingsChanged([...this.#sessions.values(), ...this.gateways.connected]);
+    this.charges.settingsChanged([...this.#sessions.values(), ...this.gateways.connected]);
     this.queueLimits.totalBytes = sendQueueLimits(this.settings, this.#deps.deliveringEdges).totalBytes;
   }
 
@@ -210,24 +210,24 @@ export class Edge {
     counters.disconnect(roleNames[session.kind], code);
     if (journal.tellsConnections)
       journal.disconnected(roleNames[session.kind], session.id, code, session.connectedAt);
-    this.#charges.end(session);
+    this.charges.end(session);
     line.leave(session.number, clean, false, keepMs);
   }
 
   /** A gateway no longer speaks for the device. */
   #deviceEnded(device: DeviceSession): void {
     this.interests.forget(device);
-    this.#charges.end(device);
+    this.charges.end(device);
   }
 
   /** The peer's next connection, on any edge, gets what this one leaves of its allowance. */
   keepAllowance(session: EdgeSession): void {
-    this.#charges.keep(session);
+    this.charges.keep(session);
   }
 
   /** A session has ended that had no role, but paid. */
   endAllowance(session: EdgeSession): void {
-    this.#charges.end(session);
+    this.charges.end(session);
   }
 
   /** @returns the session of that number, behind a gateway too */
@@ -255,12 +255,12 @@ export class Edge {
 
   /** See `Charges.isFlood`. */
   isFlood(session: EdgeSession, waiting: number): boolean {
-    return this.#charges.isFlood(session, waiting);
+    return this.charges.isFlood(session, waiting);
   }
 
   /** See `Charges.frame`. */
   charge(session: EdgeSession, cost: number, now: number): boolean {
-    return this.#charges.frame(session, cost, now);
+    return this.charges.frame(session, cost, now);
   }
 
   /** @param codec of the frame's sender, if that is not the session itself */
@@ -275,10 +275,10 @@ export class Edge {
   refuseOverRate(session: EdgeSession, cost: number, id: string, now: number, codec?: PeerCodec): void {
     const isSubscriber = session.kind === SessionKind.subscriber;
     this.#deps.counters.add(isSubscriber ? Counter.droppedSubscriberRate : Counter.droppedRate);
-    const { perSecond, burst } = this.#charges.rateOf(session)!;
+    const { perSecond, burst } = this.charges.rateOf(session)!;
     const what = isSubscriber ? 'requests' : 'events';
     const message = `more than ${perSecond} ${what} per second (burst ${burst})`;
-    const retryAfterMs = this.#charges.waitMs(session, cost, now);
+    const retryAfterMs = this.charges.waitMs(session, cost, now);
     this.refuse(session, { code: errors.rateLimit.code, message, id, retryAfterMs }, codec);
   }
 
@@ -287,7 +287,7 @@ export class Edge {
     if (this.#requests.submit(session, ask)) return true;
     this.#deps.counters.add(Counter.droppedSubscriberRate);
     const message = 'too many requests of this subscriber wait for an answer';
-    const retryAfterMs = Math.max(RETRY_MS_MIN, this.#charges.waitMs(session, 1, now));
+    const retryAfterMs = Math.max(RETRY_MS_MIN, this.charges.waitMs(session, 1, now));
     this.refuse(session, { code: errors.rateLimit.code, message, id: ask.id, retryAfterMs });
     return false;
   }

@@ -94,16 +94,78 @@ describe('a table of allowances', () => {
     const first = table.open(0);
     const second = table.open(0);
     for (let n = 0; n < 100; n++) table.take(first, rate, 1, 2000 + n);
-    expect(table.isFarOver(first, rate)).toBe(true);
+    expect(table.isFarOver(first, rate, 2100)).toBe(true);
     expect(table.size).toBe(2);
     table.close(first);
     expect(table.size).toBe(1);
     const third = table.open(0);
     expect(third).toBe(first);
-    expect(table.isFarOver(third, rate)).toBe(false);
+    expect(table.isFarOver(third, rate, 2100)).toBe(false);
     expect(takenAt(third, rate, 0)).toBe(3);
     expect(takenAt(second, rate, 0)).toBe(3);
     expect(table.size).toBe(2);
+  });
+});
+
+describe('after a stall of its thread, an allowance', () => {
+  const rate = { perSecond: 10, burst: 20 };
+
+  it('covers what was sent meanwhile, beyond the burst, for as long as the stall lasted', () => {
+    const peer = table.open(0);
+    expect(takenAt(peer, rate, 0)).toBe(20);
+    table.forgive(1000, 8000); // ten units are left
+    expect(takenAt(peer, rate, 8000)).toBe(80);
+    expect(takenAt(peer, rate, 9000)).toBe(10);
+    expect(takenAt(peer, rate, 14_999)).toBe(59);
+    expect(takenAt(peer, rate, 60_000)).toBe(20);
+  });
+
+  it('covers the same if the peer asks for the first time only then, or for an answer', () => {
+    table.forgive(1000, 8000);
+    const [first, second] = [table.open(8000), table.open(8000)];
+    expect(takenAt(first, rate, 8000)).toBe(90);
+    table.charge(second, rate, 85, 8000);
+    expect(table.waitMs(second, rate, 5, 8000)).toBe(0);
+    expect(table.waitMs(second, rate, 6, 8000)).toBe(100);
+  });
+
+  it('is the burst again when the time is over, however much was saved', () => {
+    const peer = table.open(0);
+    table.forgive(1000, 8000);
+    expect(takenAt(peer, rate, 14_999)).toBe(159);
+    const other = table.open(0);
+    expect(takenAt(other, rate, 15_000)).toBe(20);
+  });
+
+  it('counts what an earlier connection had used as well', () => {
+    table.forgive(1000, 8000);
+    const knowing = table.open(8000, 8500);
+    expect(takenAt(knowing, rate, 8000)).toBe(85);
+    const unknowing = table.open(8000);
+    table.include(unknowing, 8500);
+    expect(takenAt(unknowing, rate, 8000)).toBe(85);
+  });
+
+  it('remembers the first of several stalls, and at most half a minute', () => {
+    table.forgive(1000, 3000);
+    table.forgive(4000, 6000);
+    const peer = table.open(0);
+    expect(takenAt(peer, rate, 6000)).toBe(70);
+    table.forgive(11_000, 12_000); // that time is over
+    expect(takenAt(table.open(0), rate, 12_000)).toBe(30);
+    table.forgive(12_000, 100_000);
+    expect(takenAt(table.open(0), rate, 100_000)).toBe(320);
+    expect(takenAt(table.open(0), rate, 130_000)).toBe(20);
+  });
+
+  it('lets nobody count as far over the rate for what it covers', () => {
+    const peer = table.open(0);
+    table.forgive(0, 30_000);
+    expect(takenAt(peer, rate, 30_000)).toBe(320);
+    expect(table.isFarOver(peer, rate, 30_000, 99)).toBe(false);
+    expect(table.isFarOver(peer, rate, 30_000, 100)).toBe(true);
+    table.take(peer, rate, 1, 31_000);
+    expect(table.isFarOver(peer, rate, 31_000)).toBe(false);
   });
 });
 
@@ -113,17 +175,17 @@ describe('a peer far over its rate', () => {
   it('asks for its burst and ten times its rate within a second', () => {
     const peer = table.open(0);
     for (let n = 0; n < 120; n++) table.take(peer, rate, 1, 500);
-    expect(table.isFarOver(peer, rate)).toBe(false);
+    expect(table.isFarOver(peer, rate, 500)).toBe(false);
     table.take(peer, rate, 1, 500);
-    expect(table.isFarOver(peer, rate)).toBe(true);
+    expect(table.isFarOver(peer, rate, 500)).toBe(true);
   });
 
   it('asks for ten times its rate over a second or longer', () => {
     const peer = table.open(0);
     for (let n = 0; n < 101; n++) table.take(peer, rate, 1, n * 9);
-    expect(table.isFarOver(peer, rate)).toBe(false);
+    expect(table.isFarOver(peer, rate, 900)).toBe(false);
     table.take(peer, rate, 1, 1000);
-    expect(table.isFarOver(peer, rate)).toBe(true);
+    expect(table.isFarOver(peer, rate, 1000)).toBe(true);
   });
 
   it('is forgiven after a second in which it asks for less', () => {
@@ -131,20 +193,20 @@ describe('a peer far over its rate', () => {
     for (let n = 0; n < 101; n++) table.take(peer, rate, 1, n * 9);
     table.take(peer, rate, 1, 1000);
     table.take(peer, rate, 1, 2000);
-    expect(table.isFarOver(peer, rate)).toBe(false);
+    expect(table.isFarOver(peer, rate, 2000)).toBe(false);
   });
 
   it('is known as such though it was silent before', () => {
     const peer = table.open(0);
     for (let n = 0; n < 121; n++) table.take(peer, rate, 1, 60_000);
-    expect(table.isFarOver(peer, rate)).toBe(true);
+    expect(table.isFarOver(peer, rate, 60_000)).toBe(true);
   });
 
   it('is known by what waits to be taken', () => {
     const peer = table.open(0);
     for (let n = 0; n < 20; n++) table.take(peer, rate, 1, 0);
-    expect(table.isFarOver(peer, rate, 100)).toBe(false);
-    expect(table.isFarOver(peer, rate, 101)).toBe(true);
+    expect(table.isFarOver(peer, rate, 0, 100)).toBe(false);
+    expect(table.isFarOver(peer, rate, 0, 101)).toBe(true);
   });
 });
 

@@ -85,6 +85,46 @@ describe('what peers pay', () => {
   });
 });
 
+describe('after a stall of the thread, a peer', () => {
+  /** @returns as many frames of cost 1 as a device may send `ms` after the timers ran last */
+  function takenAfterStall(ms: number): number {
+    charges.tick();
+    clock.advance(ms);
+    return takenNow(peer(SessionKind.device));
+  }
+
+  it('may send what it was allowed meanwhile, even if its frames come before any timer', () => {
+    expect(takenAfterStall(500)).toBe(20);
+    expect(takenAfterStall(4500)).toBe(65);
+  });
+
+  it('may send it too if a timer came first', () => {
+    charges.tick();
+    clock.advance(4500);
+    charges.tick();
+    clock.advance(100);
+    charges.tick();
+    expect(takenNow(peer(SessionKind.device))).toBe(66);
+  });
+
+  it('is not closed for what waits of it', () => {
+    const device = peer(SessionKind.device);
+    takenNow(device);
+    charges.tick();
+    clock.advance(4000);
+    expect(charges.isFlood(device, 1000)).toBe(false);
+    expect(takenNow(device)).toBe(40);
+    expect(charges.isFlood(device, 119)).toBe(false);
+    expect(device.closedWith).toEqual([]);
+    expect(charges.isFlood(device, 120)).toBe(true);
+  });
+
+  it('may send no more than its burst before the timers start', () => {
+    clock.advance(60_000);
+    expect(takenNow(peer(SessionKind.device))).toBe(20);
+  });
+});
+
 describe('a change of the rates', () => {
   it('leaves used what was used', () => {
     const device = peer(SessionKind.device);

@@ -1,11 +1,14 @@
 /** The process is stopped for longer than anybody may be silent, and goes on: nobody pays for that. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
-import { TestHub, uniqueId } from '../conformance/harness.ts';
+import { dataOf, marker, TestHub, uniqueId } from '../conformance/harness.ts';
 import { firstOf } from '../support/attempts.ts';
+import { freeze } from '../support/freeze.ts';
 import { uwsLoads } from '../support/uws-loads.ts';
 
 const STOPPED_MS = 6000;
+/** Two thirds of what the rate of the test allows in that time. */
+const SENT_MEANWHILE = 400;
 /** The shortest of the spans: before the stop, and after it, the test must need less, or they expire rightly. */
 const SPAN_MS = 2000;
 const spans = {
@@ -67,5 +70,26 @@ describe.each(rows)('a hub that was stopped and goes on (%s)', (_, env) => {
         await hub.end();
         return true;
       }),
+  );
+
+  it.skipIf(env.DAT_TRANSPORT === 'uws' && !uwsLoads())(
+    'takes all that a device was allowed to send meanwhile, beyond its burst',
+    async () => {
+      const hub = new TestHub({ ...env, DAT_DEVICE_RATE: '100', DAT_DEVICE_BURST: '100' });
+      await hub.start();
+      const device = await hub.device();
+      const id = new URL(device.url).searchParams.get('id')!;
+      const sub = await hub.subscriber({ id: uniqueId('sub'), devices: [id] });
+      await sub.subscribedByUrl();
+      await marker(device, sub);
+      await freeze(hub.process.pid);
+      for (let n = 0; n < SENT_MEANWHILE; n++) device.send({ type: 'message', data: n });
+      await sleep(STOPPED_MS);
+      hub.process.signal('SIGCONT');
+      await marker(device, sub);
+      expect(device.frames.all.filter(({ op }) => op === 'error')).toEqual([]);
+      expect(dataOf(sub, id).slice(1, -1)).toEqual(Array.from({ length: SENT_MEANWHILE }, (_, n) => n));
+      await hub.end();
+    },
   );
 });

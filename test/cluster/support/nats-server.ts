@@ -1,10 +1,11 @@
 /** Debian's nats-server with JetStream in a folder of the test's own; it ends with the test process at the latest. */
 import { type ChildProcess, spawn } from 'node:child_process';
-import { readFileSync, writeFileSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { join } from 'node:path';
 import { eventually } from '../../support/eventually.ts';
 import { freePort } from '../../support/free-ports.ts';
+import { freeze } from '../../support/freeze.ts';
 import { programPath } from '../../support/programs.ts';
 
 export const natsServerPath = programPath('nats-server');
@@ -75,11 +76,8 @@ export class NatsServer {
   }
 
   /** Stops it with SIGSTOP, and waits until it does nothing any more. */
-  async freeze(): Promise<void> {
-    this.signal('SIGSTOP');
-    const isStopped = (): boolean =>
-      / T /.test(readFileSync(`/proc/${this.#child?.pid}/stat`, 'latin1').replace(/^.*\)/, ''));
-    await eventually('nats-server stands still', isStopped);
+  freeze(): Promise<void> {
+    return freeze(this.#child!.pid!);
   }
 
   /** SIGKILL: as a power cut, but for what the kernel has. */
