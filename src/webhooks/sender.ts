@@ -74,7 +74,16 @@ export class WebhookSender {
 
   async #try(id: string, body: string): Promise<{ failure: string | undefined; retryAfterMs: number }> {
     const { receiver, fetch, wallNow, signal } = this.#deps;
+    signal.throwIfAborted();
     const { url, secret } = receiver();
+    // Not `AbortSignal.any`: in Node 20 garbage collection may take a time limit that is part of it.
+    const request = new AbortController();
+    const abort = (): void => request.abort(signal.reason);
+    signal.addEventListener('abort', abort);
+    const limit = setTimeout(
+      () => request.abort(new DOMException('no answer in time', 'TimeoutError')),
+      ANSWER_MS_MAX,
+    );
     try {
       const response = await fetch(url, {
         method: 'POST',
@@ -85,7 +94,7 @@ export class WebhookSender {
         },
         body,
         redirect: 'manual', // what is signed goes to the receiver that was named
-        signal: AbortSignal.any([signal, AbortSignal.timeout(ANSWER_MS_MAX)]),
+        signal: request.signal,
       });
       await response.body?.cancel();
       if (response.status >= 200 && response.status < 300) return { failure: undefined, retryAfterMs: 0 };
@@ -93,6 +102,9 @@ export class WebhookSender {
     } catch (error) {
       signal.throwIfAborted(); // that the hub ends says nothing of the receiver
       return { failure: whyOf(error), retryAfterMs: 0 };
+    } finally {
+      clearTimeout(limit);
+      signal.removeEventListener('abort', abort);
     }
   }
 
