@@ -9,7 +9,7 @@ import { HistoryReader } from './history/reader.ts';
 import type { HubBase, Started } from './hub-base.ts';
 import { operateOf } from './hub-cluster.ts';
 import { packageFile } from './package-root.ts';
-import { PresenceReader } from './presence/table.ts';
+import { PresenceReader } from './presence/reader.ts';
 import { packageVersion, type Settings } from './settings.ts';
 import type { ClusterThread } from './supervise/cluster-thread.ts';
 import { connectionsOf } from './supervise/connections.ts';

@@ -4,7 +4,7 @@ import type { AdminDeps } from './admin/deps.ts';
 import type { AdminServer } from './admin/server.ts';
 import type { CallAnswer } from './cluster/host.ts';
 import type { HubBase, Started } from './hub-base.ts';
-import { PresenceReader } from './presence/table.ts';
+import { PresenceReader } from './presence/reader.ts';
 import type { OperatorCommand } from './records/commands.ts';
 import { packageVersion } from './settings.ts';
 import { ClusterOperator } from './supervise/cluster-operator.ts';

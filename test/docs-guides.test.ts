@@ -4,7 +4,7 @@ import { basename, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import { closes, errors, removals } from '../src/codes.ts';
-import { createPresence, type PresenceCapacity } from '../src/presence/table.ts';
+import { createPresence, type PresenceCapacity } from '../src/presence/memory.ts';
 import { envName } from '../src/settings/schema.ts';
 import { otherVariables } from '../src/settings/sources.ts';
 import { settingKeys } from '../src/settings.ts';

@@ -1,7 +1,7 @@
 /** The webhook thread: tells a receiver what changes, until main says stop. */
 import { workerData } from 'node:worker_threads';
 import { systemClock } from '../src/clock.ts';
-import { PresenceReader } from '../src/presence/table.ts';
+import { PresenceReader } from '../src/presence/reader.ts';
 import { FromWebhooks, ToWebhooks, type ToWebhooksCommand } from '../src/records/commands.ts';
 import type { WebhookTask } from '../src/supervise/webhook-thread.ts';
 import { Webhooks } from '../src/webhooks/webhooks.ts';

@@ -5,7 +5,7 @@
 import type { Clock } from '../clock.ts';
 import { BUSIEST_NAMED_MAX } from '../limits.ts';
 import { highWater } from '../memory/layout.ts';
-import type { PresenceReader } from '../presence/table.ts';
+import type { PresenceReader } from '../presence/reader.ts';
 
 export interface Busy {
   readonly device: string;

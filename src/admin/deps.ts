@@ -3,7 +3,7 @@ import type { Clock } from '../clock.ts';
 import type { TapListener } from '../edge/publish/taps.ts';
 import type { HistoryUsage } from '../history/memory.ts';
 import type { HistoryReader } from '../history/reader.ts';
-import type { PresenceReader } from '../presence/table.ts';
+import type { PresenceReader } from '../presence/reader.ts';
 import type { ConnectionInfo, OperatorCommand, OperatorResult, SlowSubscriber } from '../records/commands.ts';
 import type { ReloadAnswer } from '../reload.ts';
 import type { Activity } from '../supervise/activity.ts';

@@ -4,7 +4,7 @@ import { type RefusalReason, refusalCounters } from '../access/admission.ts';
 import type { LinkFigures } from '../cluster/commands.ts';
 import type { HistoryUsage } from '../history/memory.ts';
 import { Counter, type CounterName, Counters, counterNames } from '../memory/counters.ts';
-import type { PresenceReader } from '../presence/table.ts';
+import type { PresenceReader } from '../presence/reader.ts';
 import type { PeerRole } from '../roles.ts';
 import type { RestartCounts } from '../supervise/edge-threads.ts';
 import type { SnapshotFigures } from '../supervise/snapshots.ts';

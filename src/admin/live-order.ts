@@ -5,7 +5,7 @@
 import { isFilter } from '../access/pattern.ts';
 import { highWater } from '../memory/layout.ts';
 import { DeviceState } from '../presence/lifecycle.ts';
-import type { PresenceReader } from '../presence/table.ts';
+import type { PresenceReader } from '../presence/reader.ts';
 
 /** Columns that a list can be sorted by. */
 export const listColumns = [

@@ -1,6 +1,6 @@
 /** Which node a request about a device or a subscriber concerns. On main. */
 import { Numbering } from '../presence/columns.ts';
-import type { SlotPage } from '../presence/table.ts';
+import type { SlotPage } from '../presence/reader.ts';
 import type { AdminDeps } from './deps.ts';
 import { askOthers, type Known, NodeCall, type Who } from './node-calls.ts';
 import { turn } from './pages.ts';

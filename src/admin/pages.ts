@@ -1,5 +1,5 @@
 /** Pages of the listings. A cursor is the slot where the next page starts, in an opaque form. */
-import type { SlotPage } from '../presence/table.ts';
+import type { SlotPage } from '../presence/reader.ts';
 
 /** @param slot undefined after the last page */
 export function encodeCursor(slot: number | undefined): string | null {

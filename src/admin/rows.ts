@@ -5,7 +5,7 @@
 import type { z } from 'zod';
 import { toWallMs } from '../clock.ts';
 import { Numbering } from '../presence/columns.ts';
-import type { SubscriptionRow } from '../presence/table.ts';
+import type { SubscriptionRow } from '../presence/reader.ts';
 import { epochName } from '../wire/events.ts';
 import type { AdminDeps } from './deps.ts';
 import { turn } from './pages.ts';

@@ -5,7 +5,7 @@
 import type { z } from 'zod';
 import { toWallMs } from '../clock.ts';
 import type { SubscriptionStatus } from '../presence/lifecycle.ts';
-import type { SubscriberRow } from '../presence/table.ts';
+import type { SubscriberRow } from '../presence/reader.ts';
 import type { AdminDeps } from './deps.ts';
 import { turn } from './pages.ts';
 import type { subscriberEntry } from './schemas.ts';

@@ -11,7 +11,7 @@ import { Counter, type Counters } from '../memory/counters.ts';
 import type { Ringer } from '../memory/doorbell.ts';
 import type { RecordViews, RingConsumer, RingProducer } from '../memory/ring.ts';
 import { NONE, Numbering } from '../presence/columns.ts';
-import type { PresenceReader } from '../presence/table.ts';
+import type { PresenceReader } from '../presence/reader.ts';
 import { fromLink } from '../records/cluster.ts';
 import { claimEvent, copyEvent, EventField, eventBytes } from '../records/event.ts';
 import type { Fields, RecordLayout, Values } from '../records/layout.ts';

@@ -3,7 +3,7 @@
  * shows whether it was answered. Cluster thread only.
  */
 import type { Clock } from '../clock.ts';
-import type { PresenceReader } from '../presence/table.ts';
+import type { PresenceReader } from '../presence/reader.ts';
 import { CONTEST_MS } from './limits.ts';
 import { HomeKind } from './records.ts';
 

@@ -9,7 +9,7 @@ import { Counters } from '../memory/counters.ts';
 import { Ringer, Sleeper } from '../memory/doorbell.ts';
 import { Heart } from '../memory/heartbeat.ts';
 import { RingConsumer, RingProducer } from '../memory/ring.ts';
-import { PresenceReader } from '../presence/table.ts';
+import { PresenceReader } from '../presence/reader.ts';
 import type { HubMemory } from '../supervise/memory.ts';
 import { type Answer, answerTo } from './answers.ts';
 import type { FromLinkCommand, LinkQuestion, ToLinkCommand } from './commands.ts';

@@ -2,7 +2,7 @@
 import type { AccessRule } from '../access/rules.ts';
 import { highWater } from '../memory/layout.ts';
 import { Vip } from '../presence/columns.ts';
-import type { PresenceReader } from '../presence/table.ts';
+import type { PresenceReader } from '../presence/reader.ts';
 import type { OperatorChange } from './host.ts';
 
 /** @returns denials, grants, vips and rules, but not what an operator made active or inactive */

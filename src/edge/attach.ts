@@ -12,7 +12,7 @@ import { Counter, Counters } from '../memory/counters.ts';
 import { Ringer, Sleeper } from '../memory/doorbell.ts';
 import { Heart } from '../memory/heartbeat.ts';
 import { RingConsumer, RingProducer } from '../memory/ring.ts';
-import { PresenceReader } from '../presence/table.ts';
+import { PresenceReader } from '../presence/reader.ts';
 import type { ListenerName } from '../records/commands.ts';
 import { sessionNumbers } from '../records/sessions.ts';
 import { Tickets } from '../records/tickets.ts';

@@ -4,7 +4,7 @@ import type { Clock } from '../clock.ts';
 import type { HistoryReader } from '../history/reader.ts';
 import type { Counters } from '../memory/counters.ts';
 import type { RingConsumer } from '../memory/ring.ts';
-import type { PresenceReader } from '../presence/table.ts';
+import type { PresenceReader } from '../presence/reader.ts';
 import type { TopicLayout } from '../wire/mqtt/topics.ts';
 import type { Allowances } from './allowances.ts';
 import type { RateSettings } from './charges.ts';

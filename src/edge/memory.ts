@@ -4,7 +4,7 @@ import { createCounters } from '../memory/counters.ts';
 import { createDoorbell } from '../memory/doorbell.ts';
 import { createHeartbeat } from '../memory/heartbeat.ts';
 import { createRing } from '../memory/ring.ts';
-import type { PresenceMemory } from '../presence/table.ts';
+import type { PresenceMemory } from '../presence/memory.ts';
 import { createSessionNumbers } from '../records/sessions.ts';
 import type { AllowanceMemory } from './allowances.ts';
 

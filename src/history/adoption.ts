@@ -5,7 +5,7 @@
  */
 import { highWater } from '../memory/layout.ts';
 import { DeviceState } from '../presence/lifecycle.ts';
-import type { DeviceSlab } from '../presence/table.ts';
+import type { DeviceSlab } from '../presence/memory.ts';
 import { isAtPosition, isCarried, isOf, keptKind, keptSeq, keptSize, keptSlot } from './kept-event.ts';
 import type { KeptRows } from './kept-rows.ts';
 import type { Laps } from './laps.ts';

@@ -5,7 +5,7 @@
  * `keptAt` may name a record that is gone; `messageAt` and `statusAt` never do.
  */
 import type { RecordViews } from '../memory/ring.ts';
-import type { DeviceSlab } from '../presence/table.ts';
+import type { DeviceSlab } from '../presence/memory.ts';
 import { isCarried, isOf, KeptKind, keptKind, keptSize } from './kept-event.ts';
 import type { Laps } from './laps.ts';
 

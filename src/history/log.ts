@@ -11,7 +11,7 @@
  * names the copy before the original counts as gone.
  */
 import type { RecordViews } from '../memory/ring.ts';
-import type { DeviceSlab } from '../presence/table.ts';
+import type { DeviceSlab } from '../presence/memory.ts';
 import { EventType } from '../wire/events.ts';
 import { adoptLog } from './adoption.ts';
 import {

@@ -6,7 +6,7 @@
  * newest message and newest status whatever their age. Pongs are not kept; those that took a number are skipped.
  */
 import type { Clock } from '../clock.ts';
-import type { DeviceSlab } from '../presence/table.ts';
+import type { DeviceSlab } from '../presence/memory.ts';
 import { ALL_TYPES, typeBit } from '../wire/events.ts';
 import { KeptKind } from './kept-event.ts';
 import type { HistoryMemory } from './memory.ts';

@@ -17,7 +17,7 @@ import {
   type SubscriberSlab,
   type SubscriptionSlab,
   Total,
-} from '../presence/table.ts';
+} from '../presence/memory.ts';
 import type { FilterTable } from './filter-table.ts';
 
 /** The parts that are rebuilt. */

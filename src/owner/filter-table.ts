@@ -8,7 +8,7 @@ import { linkFirst, unlink } from '../memory/row-writes.ts';
 import { Slots } from '../memory/slots.ts';
 import { filterColumns, NONE } from '../presence/columns.ts';
 import { RowState } from '../presence/lifecycle.ts';
-import type { FilterSlab, SubscriberSlab } from '../presence/table.ts';
+import type { FilterSlab, SubscriberSlab } from '../presence/memory.ts';
 
 /**
  * Work that is left for a filter. `pages` and `rules`: a device that it matches may still lack a row. If neither is

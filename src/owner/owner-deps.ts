@@ -6,7 +6,7 @@ import { HistoryReader } from '../history/reader.ts';
 import type { Counters } from '../memory/counters.ts';
 import type { Pulse } from '../memory/heartbeat.ts';
 import type { RingConsumer } from '../memory/ring.ts';
-import type { PresenceMemory } from '../presence/table.ts';
+import type { PresenceMemory } from '../presence/memory.ts';
 import type { Estate, EstateChanges } from '../records/estate.ts';
 import type { Cluster } from './cluster/cluster.ts';
 import type { ClusterContext } from './cluster/context.ts';

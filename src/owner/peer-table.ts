@@ -8,7 +8,7 @@ import { begin, end } from '../memory/row-writes.ts';
 import { Slots } from '../memory/slots.ts';
 import { deviceColumns, NONE, Numbering, subscriberColumns } from '../presence/columns.ts';
 import { DeviceState, StateReason } from '../presence/lifecycle.ts';
-import { type DeviceSlab, type PresenceMemory, type SubscriberSlab, Total } from '../presence/table.ts';
+import { type DeviceSlab, type PresenceMemory, type SubscriberSlab, Total } from '../presence/memory.ts';
 import { SharedTexts } from './shared-texts.ts';
 
 export class PeerTable {

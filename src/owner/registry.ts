@@ -17,7 +17,7 @@ import {
   rowStateOf,
   type SubscriptionSlab,
   Total,
-} from '../presence/table.ts';
+} from '../presence/memory.ts';
 import { ALL_TYPES } from '../wire/events.ts';
 import { adoptTable } from './adoption.ts';
 import { FilterTable } from './filter-table.ts';

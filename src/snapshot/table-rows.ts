@@ -10,13 +10,8 @@ import { type Clock, toWallMs } from '../clock.ts';
 import { highWater } from '../memory/layout.ts';
 import { Numbering, Vip } from '../presence/columns.ts';
 import { DeviceState, RowState } from '../presence/lifecycle.ts';
-import {
-  type DeviceRow,
-  GRANTED,
-  type PresenceReader,
-  rowStateOf,
-  type SubscriberRow,
-} from '../presence/table.ts';
+import { GRANTED, rowStateOf } from '../presence/memory.ts';
+import type { DeviceRow, PresenceReader, SubscriberRow } from '../presence/reader.ts';
 import type { SnapshotRow } from './format.ts';
 
 const PAUSE_MS = 1;

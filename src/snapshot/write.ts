@@ -1,7 +1,8 @@
 /** Writes one snapshot of the shared table, beside its owner. Blocks its thread. */
 import type { AccessRule } from '../access/rules.ts';
 import { systemClock } from '../clock.ts';
-import { type PresenceMemory, PresenceReader } from '../presence/table.ts';
+import type { PresenceMemory } from '../presence/memory.ts';
+import { PresenceReader } from '../presence/reader.ts';
 import { writeSnapshot } from './files.ts';
 import { encodeSnapshot } from './format.ts';
 import { tableRows } from './table-rows.ts';

@@ -6,7 +6,7 @@ import { setImmediate as turn } from 'node:timers/promises';
 import { type AccessRule, AccessRules } from '../access/rules.ts';
 import type { SetPair } from '../cluster/commands.ts';
 import type { OperatorChange } from '../cluster/host.ts';
-import type { PresenceReader, SlotPage, SubscriptionRow } from '../presence/table.ts';
+import type { PresenceReader, SlotPage, SubscriptionRow } from '../presence/reader.ts';
 import { type OperatorCommand, type OperatorResult, ToOwner } from '../records/commands.ts';
 import { ClusterAway, type ClusterThread } from './cluster-thread.ts';
 

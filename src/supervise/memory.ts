@@ -9,7 +9,7 @@ import { createCounters } from '../memory/counters.ts';
 import { createDoorbell } from '../memory/doorbell.ts';
 import { createHeartbeat } from '../memory/heartbeat.ts';
 import { ringBytesFor } from '../memory/ring.ts';
-import { createPresence, type PresenceCapacity } from '../presence/table.ts';
+import { createPresence, type PresenceCapacity } from '../presence/memory.ts';
 import { createTickets } from '../records/tickets.ts';
 
 /** The edge that main is. */

@@ -5,7 +5,7 @@
 import type { Logger } from 'pino';
 import { systemClock } from '../clock.ts';
 import { SNAPSHOT_MS_MAX } from '../limits.ts';
-import type { PresenceMemory } from '../presence/table.ts';
+import type { PresenceMemory } from '../presence/memory.ts';
 import { checkWritable, setBack } from '../snapshot/files.ts';
 import { SnapshotLock } from '../snapshot/lock.ts';
 import type { Restored, SnapshotSource } from '../snapshot/restore.ts';

@@ -5,7 +5,7 @@
 import type { MessagePort } from 'node:worker_threads';
 import type { Logger } from 'pino';
 import { systemClock } from '../clock.ts';
-import type { PresenceMemory } from '../presence/table.ts';
+import type { PresenceMemory } from '../presence/memory.ts';
 import {
   FromWebhooks,
   type FromWebhooksCommand,

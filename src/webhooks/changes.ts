@@ -11,7 +11,7 @@ import {
   type SubscriptionStatus,
   stateReasonNames,
 } from '../presence/lifecycle.ts';
-import type { DeviceRow, PresenceReader } from '../presence/table.ts';
+import type { DeviceRow, PresenceReader } from '../presence/reader.ts';
 
 /** One device as it is now, where that is different from what was told of it. */
 export interface DeviceChange {

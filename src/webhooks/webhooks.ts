@@ -4,7 +4,7 @@
  */
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Clock } from '../clock.ts';
-import type { PresenceReader } from '../presence/table.ts';
+import type { PresenceReader } from '../presence/reader.ts';
 import { DeviceChanges, type FoundChange } from './changes.ts';
 import { beginLag, WebhookCounter } from './memory.ts';
 import { type SenderDeps, WebhookSender, type WebhookTarget } from './sender.ts';

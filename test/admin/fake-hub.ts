@@ -9,7 +9,8 @@ import { createLogger } from '../../src/logging.ts';
 import { Counters, createCounters } from '../../src/memory/counters.ts';
 import { Registry } from '../../src/owner/registry.ts';
 import { RowState } from '../../src/presence/lifecycle.ts';
-import { createPresence, PresenceReader } from '../../src/presence/table.ts';
+import { createPresence } from '../../src/presence/memory.ts';
+import { PresenceReader } from '../../src/presence/reader.ts';
 import type {
   ConnectionInfo,
   OperatorCommand,

@@ -2,7 +2,8 @@ import { describe, expect, it } from 'vitest';
 import { type ListQuestion, Ordering } from '../../src/admin/live-order.ts';
 import { Registry } from '../../src/owner/registry.ts';
 import { DeviceState } from '../../src/presence/lifecycle.ts';
-import { createPresence, PresenceReader } from '../../src/presence/table.ts';
+import { createPresence } from '../../src/presence/memory.ts';
+import { PresenceReader } from '../../src/presence/reader.ts';
 import { Random } from '../support/random.ts';
 
 const all: ListQuestion = { filter: '', search: '', state: undefined, column: undefined, descending: false };

@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { collectPage } from '../../src/admin/pages.ts';
 import { Registry } from '../../src/owner/registry.ts';
-import { createPresence, PresenceReader } from '../../src/presence/table.ts';
+import { createPresence } from '../../src/presence/memory.ts';
+import { PresenceReader } from '../../src/presence/reader.ts';
 
 const DEVICES = 300_000;
 

@@ -3,7 +3,8 @@ import { CONTEST_MS } from '../../src/cluster/limits.ts';
 import { Probes } from '../../src/cluster/probes.ts';
 import { HomeKind } from '../../src/cluster/records.ts';
 import { Registry } from '../../src/owner/registry.ts';
-import { createPresence, PresenceReader } from '../../src/presence/table.ts';
+import { createPresence } from '../../src/presence/memory.ts';
+import { PresenceReader } from '../../src/presence/reader.ts';
 import { FakeClock } from '../support/fake-clock.ts';
 
 beforeEach(() => void vi.useFakeTimers());

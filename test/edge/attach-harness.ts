@@ -12,7 +12,7 @@ import { Counter, type CounterName } from '../../src/memory/counters.ts';
 import { createDoorbell, Ringer } from '../../src/memory/doorbell.ts';
 import { RingProducer } from '../../src/memory/ring.ts';
 import { EdgeLink } from '../../src/owner/edge-link.ts';
-import { createPresence } from '../../src/presence/table.ts';
+import { createPresence } from '../../src/presence/memory.ts';
 import { EVENT_KIND } from '../../src/records/event.ts';
 import { createTickets } from '../../src/records/tickets.ts';
 import type { Connection, Route } from '../../src/transport/transport.ts';

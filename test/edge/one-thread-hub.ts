@@ -26,7 +26,8 @@ import { createRing, RingConsumer, RingProducer, ringBytesFor } from '../../src/
 import { EdgeLink } from '../../src/owner/edge-link.ts';
 import { Owner } from '../../src/owner/owner.ts';
 import type { OwnerDeps } from '../../src/owner/owner-deps.ts';
-import { createPresence, PresenceReader } from '../../src/presence/table.ts';
+import { createPresence } from '../../src/presence/memory.ts';
+import { PresenceReader } from '../../src/presence/reader.ts';
 import type { OperatorCommand, OperatorResult } from '../../src/records/commands.ts';
 import { applyToEstate, createEstate } from '../../src/records/estate.ts';
 import { createSessionNumbers, sessionNumbers } from '../../src/records/sessions.ts';

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { Laps } from '../../src/history/laps.ts';
 import { Cell, type HistoryMemory } from '../../src/history/memory.ts';
-import type { DeviceSlab } from '../../src/presence/table.ts';
+import type { DeviceSlab } from '../../src/presence/memory.ts';
 import { EventField } from '../../src/records/event.ts';
 import { EventType } from '../../src/wire/events.ts';
 import { below, runs } from '../support/runs.ts';

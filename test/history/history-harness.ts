@@ -19,7 +19,7 @@ import type { RecordViews } from '../../src/memory/ring.ts';
 import { Slots } from '../../src/memory/slots.ts';
 import { deviceColumns } from '../../src/presence/columns.ts';
 import { DeviceState } from '../../src/presence/lifecycle.ts';
-import type { DeviceSlab } from '../../src/presence/table.ts';
+import type { DeviceSlab } from '../../src/presence/memory.ts';
 import { EventField, EventFlag, eventBytes } from '../../src/records/event.ts';
 import { ALL_TYPES, EventType } from '../../src/wire/events.ts';
 import { FakeClock } from '../support/fake-clock.ts';

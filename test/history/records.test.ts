@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { HistoryMemory } from '../../src/history/memory.ts';
 import { HistoryReader } from '../../src/history/reader.ts';
-import type { DeviceSlab } from '../../src/presence/table.ts';
+import type { DeviceSlab } from '../../src/presence/memory.ts';
 import { below } from '../support/runs.ts';
 import { HistoryHarness, seqsOf, type Told, TTL_MS, tell } from './history-harness.ts';
 

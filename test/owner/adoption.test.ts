@@ -5,7 +5,8 @@ import { highWater, usedCount } from '../../src/memory/layout.ts';
 import { Registry } from '../../src/owner/registry.ts';
 import { NONE } from '../../src/presence/columns.ts';
 import { DeviceState, RowState, statusOf } from '../../src/presence/lifecycle.ts';
-import { createPresence, type PresenceMemory, PresenceReader, Total } from '../../src/presence/table.ts';
+import { createPresence, type PresenceMemory, Total } from '../../src/presence/memory.ts';
+import { PresenceReader } from '../../src/presence/reader.ts';
 import { runs } from '../support/runs.ts';
 import { dieAtWrite } from './die-at-write.ts';
 

@@ -5,7 +5,7 @@ import { OperatorRows } from '../../src/owner/operator-rows.ts';
 import { Registry } from '../../src/owner/registry.ts';
 import type { Subscriptions } from '../../src/owner/subscriptions.ts';
 import { type Input, RowState, type RowStateName } from '../../src/presence/lifecycle.ts';
-import { createPresence } from '../../src/presence/table.ts';
+import { createPresence } from '../../src/presence/memory.ts';
 import { Notice } from '../../src/records/replies.ts';
 import { ALL_TYPES } from '../../src/wire/events.ts';
 import { FakeClock } from '../support/fake-clock.ts';

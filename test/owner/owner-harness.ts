@@ -14,7 +14,8 @@ import { createRing, RingConsumer, RingProducer, ringBytesFor } from '../../src/
 import { EdgeLink } from '../../src/owner/edge-link.ts';
 import { Owner } from '../../src/owner/owner.ts';
 import type { OwnerDeps } from '../../src/owner/owner-deps.ts';
-import { createPresence, type PresenceCapacity, PresenceReader } from '../../src/presence/table.ts';
+import { createPresence, type PresenceCapacity } from '../../src/presence/memory.ts';
+import { PresenceReader } from '../../src/presence/reader.ts';
 import { type OperatorResult, ToOwner } from '../../src/records/commands.ts';
 import { EventField } from '../../src/records/event.ts';
 import {

@@ -31,7 +31,7 @@ import { Subscriptions } from '../../src/owner/subscriptions.ts';
 import { Sweeps } from '../../src/owner/sweeps.ts';
 import { NONE } from '../../src/presence/columns.ts';
 import { deviceStateNames, RowState, rowStateNames } from '../../src/presence/lifecycle.ts';
-import { createPresence, type PresenceCapacity, type PresenceMemory } from '../../src/presence/table.ts';
+import { createPresence, type PresenceCapacity, type PresenceMemory } from '../../src/presence/memory.ts';
 import type { OperatorResult } from '../../src/records/commands.ts';
 import { ToOwner } from '../../src/records/commands.ts';
 import { applyToEstate, createEstate } from '../../src/records/estate.ts';

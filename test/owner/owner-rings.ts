@@ -14,7 +14,7 @@ import type { EdgeLink } from '../../src/owner/edge-link.ts';
 import { Owner } from '../../src/owner/owner.ts';
 import { Registry } from '../../src/owner/registry.ts';
 import { NONE } from '../../src/presence/columns.ts';
-import { createPresence, type PresenceMemory } from '../../src/presence/table.ts';
+import { createPresence, type PresenceMemory } from '../../src/presence/memory.ts';
 import { applyToEstate, createEstate, type Estate } from '../../src/records/estate.ts';
 import { type Join, type Request, SessionKind, writeJoin, writeRequest } from '../../src/records/requests.ts';
 import { ALL_TYPES } from '../../src/wire/events.ts';

@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { Registry } from '../../src/owner/registry.ts';
 import { DeviceState, RowState, StateReason } from '../../src/presence/lifecycle.ts';
-import { createPresence, PresenceReader } from '../../src/presence/table.ts';
+import { createPresence } from '../../src/presence/memory.ts';
+import { PresenceReader } from '../../src/presence/reader.ts';
 
 const EDGES = 2;
 

@@ -9,7 +9,8 @@ import {
   RowState,
   type RowStateName,
 } from '../../src/presence/lifecycle.ts';
-import { createPresence, type PresenceCapacity, PresenceReader } from '../../src/presence/table.ts';
+import { createPresence, type PresenceCapacity } from '../../src/presence/memory.ts';
+import { PresenceReader } from '../../src/presence/reader.ts';
 import { runs } from '../support/runs.ts';
 
 const WORKERS = 3;

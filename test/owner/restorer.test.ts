@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { Restorer } from '../../src/owner/restorer.ts';
 import { Numbering, Vip } from '../../src/presence/columns.ts';
-import type { PresenceCapacity } from '../../src/presence/table.ts';
+import type { PresenceCapacity } from '../../src/presence/memory.ts';
 import { OwnerParts, TIMES } from './owner-parts.ts';
 
 function setUp(capacity: Partial<PresenceCapacity> = {}) {

@@ -3,7 +3,7 @@ import { Registry } from '../../src/owner/registry.ts';
 import { RowWalks } from '../../src/owner/row-walks.ts';
 import { NONE } from '../../src/presence/columns.ts';
 import { RowState } from '../../src/presence/lifecycle.ts';
-import { createPresence } from '../../src/presence/table.ts';
+import { createPresence } from '../../src/presence/memory.ts';
 
 /** A subscriber with four rows, in the order in which a walk visits them. */
 function setUp() {

@@ -18,7 +18,7 @@ import { Subscriptions } from '../../src/owner/subscriptions.ts';
 import { Sweeps } from '../../src/owner/sweeps.ts';
 import { filterColumns, NONE } from '../../src/presence/columns.ts';
 import { RowState, type RowStateName, rowStateNames } from '../../src/presence/lifecycle.ts';
-import { createPresence, type PresenceCapacity } from '../../src/presence/table.ts';
+import { createPresence, type PresenceCapacity } from '../../src/presence/memory.ts';
 import {
   type FilterEntry,
   Notice,

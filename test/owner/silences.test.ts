@@ -6,7 +6,7 @@ import { Silences } from '../../src/owner/silences.ts';
 import { SubscriberTimes } from '../../src/owner/subscriber-times.ts';
 import type { Sweeps } from '../../src/owner/sweeps.ts';
 import { NONE } from '../../src/presence/columns.ts';
-import { createPresence } from '../../src/presence/table.ts';
+import { createPresence } from '../../src/presence/memory.ts';
 import { Notice } from '../../src/records/replies.ts';
 import { FakeClock } from '../support/fake-clock.ts';
 

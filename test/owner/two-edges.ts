@@ -19,7 +19,8 @@ import {
 import { EdgeLink } from '../../src/owner/edge-link.ts';
 import { Owner } from '../../src/owner/owner.ts';
 import { NONE } from '../../src/presence/columns.ts';
-import { createPresence, PresenceReader } from '../../src/presence/table.ts';
+import { createPresence } from '../../src/presence/memory.ts';
+import { PresenceReader } from '../../src/presence/reader.ts';
 import {
   FromOwnerRecord,
   readAck,

@@ -4,7 +4,7 @@
  */
 import type { Logger } from 'pino';
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
-import type { PresenceMemory } from '../../src/presence/table.ts';
+import type { PresenceMemory } from '../../src/presence/memory.ts';
 import { RuleKeeper } from '../../src/supervise/rule-keeper.ts';
 import { Snapshots } from '../../src/supervise/snapshots.ts';
 import { WAIT_MS } from '../support/waits.ts';

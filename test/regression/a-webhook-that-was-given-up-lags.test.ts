@@ -2,7 +2,8 @@
 import { expect, it, vi } from 'vitest';
 import { Registry } from '../../src/owner/registry.ts';
 import { DeviceState, StateReason } from '../../src/presence/lifecycle.ts';
-import { createPresence, PresenceReader } from '../../src/presence/table.ts';
+import { createPresence } from '../../src/presence/memory.ts';
+import { PresenceReader } from '../../src/presence/reader.ts';
 import { createWebhookCounters, webhookFigures } from '../../src/webhooks/memory.ts';
 import { Webhooks } from '../../src/webhooks/webhooks.ts';
 import { FakeClock } from '../support/fake-clock.ts';

@@ -1,7 +1,7 @@
 /** With the webhook thread gone for good, `dat_webhook_lag_seconds` stayed 0: no alert said that nothing is told any more. */
 import pino from 'pino';
 import { beforeEach, describe, expect, it, vi } from 'vitest';
-import { createPresence } from '../../src/presence/table.ts';
+import { createPresence } from '../../src/presence/memory.ts';
 import type { ThreadDeps } from '../../src/supervise/thread.ts';
 import { WebhookThread } from '../../src/supervise/webhook-thread.ts';
 import { WebhookCounter } from '../../src/webhooks/memory.ts';

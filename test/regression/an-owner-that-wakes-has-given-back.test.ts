@@ -7,7 +7,7 @@ import { createHeartbeat, Pulse } from '../../src/memory/heartbeat.ts';
 import { createRing, RingConsumer, RingProducer, ringUsedRatio } from '../../src/memory/ring.ts';
 import { EdgeLink } from '../../src/owner/edge-link.ts';
 import { Owner } from '../../src/owner/owner.ts';
-import { createPresence } from '../../src/presence/table.ts';
+import { createPresence } from '../../src/presence/memory.ts';
 import { SessionKind, writeJoin } from '../../src/records/requests.ts';
 import { createSessionNumbers, sessionNumbers } from '../../src/records/sessions.ts';
 import { FakeClock } from '../support/fake-clock.ts';

@@ -3,7 +3,7 @@ import { afterEach, describe, expect, it, vi } from 'vitest';
 import { ArenaReader } from '../../src/memory/arena.ts';
 import { IdMapReader } from '../../src/memory/id-map.ts';
 import { Registry } from '../../src/owner/registry.ts';
-import { createPresence } from '../../src/presence/table.ts';
+import { createPresence } from '../../src/presence/memory.ts';
 import { collidingIds, fnv } from '../support/colliding-ids.ts';
 
 /** As many as `collidingIds` makes. */

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { Registry } from '../../src/owner/registry.ts';
-import { createPresence, PresenceReader } from '../../src/presence/table.ts';
+import { createPresence } from '../../src/presence/memory.ts';
+import { PresenceReader } from '../../src/presence/reader.ts';
 import { Random } from '../support/random.ts';
 
 const CAPACITY = { devices: 300, subscribers: 300, subscriptions: 1 };

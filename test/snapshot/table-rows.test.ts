@@ -2,7 +2,8 @@ import { afterEach, describe, expect, it, vi } from 'vitest';
 import { Registry } from '../../src/owner/registry.ts';
 import { Numbering, Vip } from '../../src/presence/columns.ts';
 import { DeviceState, RowState, StateReason } from '../../src/presence/lifecycle.ts';
-import { createPresence, FILTERED, GRANTED, PresenceReader } from '../../src/presence/table.ts';
+import { createPresence, FILTERED, GRANTED } from '../../src/presence/memory.ts';
+import { PresenceReader } from '../../src/presence/reader.ts';
 import { tableRows } from '../../src/snapshot/table-rows.ts';
 import { FakeClock } from '../support/fake-clock.ts';
 

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { expect, it } from 'vitest';
 import { Registry } from '../../src/owner/registry.ts';
 import { DeviceState, StateReason } from '../../src/presence/lifecycle.ts';
-import { createPresence } from '../../src/presence/table.ts';
+import { createPresence } from '../../src/presence/memory.ts';
 import { SnapshotReader } from '../../src/snapshot/reader.ts';
 import { writeTable } from '../../src/snapshot/write.ts';
 import { temporaryDirectory } from '../support/temporary.ts';

@@ -7,7 +7,7 @@ import { closes } from '../../codes.ts';
 import type { HistoryReader } from '../../history/reader.ts';
 import { Counter, type Counters } from '../../memory/counters.ts';
 import type { RecordViews, RingConsumer } from '../../memory/ring.ts';
-import type { PresenceReader } from '../../presence/table.ts';
+import type { PresenceReader } from '../../presence/reader.ts';
 import { EventField, EventFlag } from '../../records/event.ts';
 import { type GapReason, readGap, readSeq } from '../../records/replies.ts';
 import type { Endpoint } from '../../transport/transport.ts';

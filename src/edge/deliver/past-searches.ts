@@ -6,7 +6,7 @@
 import type { Clock } from '../../clock.ts';
 import { foundCount, type HistoryReader, type Walked } from '../../history/reader.ts';
 import { KEPT_EVENTS_UNSENT_MAX } from '../../limits.ts';
-import type { PresenceReader } from '../../presence/table.ts';
+import type { PresenceReader } from '../../presence/reader.ts';
 import type { Charges } from '../charges.ts';
 import { wantedOf, wantsHistory } from './replays.ts';
 import type { Pending } from './request-queue.ts';

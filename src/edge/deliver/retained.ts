@@ -8,7 +8,7 @@ import { Step } from '../../history/replay.ts';
 import { Counter, type Counters } from '../../memory/counters.ts';
 import { NONE } from '../../presence/columns.ts';
 import { type DeviceState, deviceStateNames, stateReasonNames } from '../../presence/lifecycle.ts';
-import type { PresenceReader } from '../../presence/table.ts';
+import type { PresenceReader } from '../../presence/reader.ts';
 import { EventField, EventFlag, privateViews, writeEventHead } from '../../records/event.ts';
 import type { Entry } from '../../records/replies.ts';
 import type { DeviceNames } from '../../wire/event-frames.ts';

@@ -2,7 +2,7 @@
  * Tells one MQTT client whether anybody listens to it. A device's session reports each change; for a client that is not
  * a device yet, the presence table is checked from time to time.
  */
-import type { PresenceReader } from '../../presence/table.ts';
+import type { PresenceReader } from '../../presence/reader.ts';
 
 export class Interest {
   readonly #presence: PresenceReader;

@@ -3,7 +3,7 @@ import type { Admission } from '../../access/admission.ts';
 import { type CloseEntry, closes } from '../../codes.ts';
 import { LOOK_MS } from '../../limits.ts';
 import { Counter, type Counters } from '../../memory/counters.ts';
-import type { PresenceReader } from '../../presence/table.ts';
+import type { PresenceReader } from '../../presence/reader.ts';
 import { NO_WILL } from '../../records/requests.ts';
 import type { JoinRequest, KeptSession, MqttHost, PublishedWill } from '../../wire/mqtt/host.ts';
 import { decodeKeptSession, encodeKeptSession, unsettled } from '../../wire/mqtt/kept.ts';

@@ -5,7 +5,7 @@
  */
 import type { Clock } from '../../clock.ts';
 import { LOOK_MS } from '../../limits.ts';
-import type { DeviceSlab } from '../../presence/table.ts';
+import type { DeviceSlab } from '../../presence/memory.ts';
 import type { DeviceSession } from './device-session.ts';
 
 export interface InterestSettings {

@@ -7,7 +7,7 @@ import { errors } from '../../codes.ts';
 import { Counter, type Counters } from '../../memory/counters.ts';
 import { NONE, Numbering } from '../../presence/columns.ts';
 import { DeviceState } from '../../presence/lifecycle.ts';
-import type { PresenceReader } from '../../presence/table.ts';
+import type { PresenceReader } from '../../presence/reader.ts';
 import { EventField, EventFlag } from '../../records/event.ts';
 import { createDeviceFrame, type DeviceFrame } from '../../wire/device-frames.ts';
 import { EventType } from '../../wire/events.ts';

@@ -22,7 +22,8 @@ import { Cluster } from '../../../src/owner/cluster/cluster.ts';
 import { EdgeLink } from '../../../src/owner/edge-link.ts';
 import { Owner } from '../../../src/owner/owner.ts';
 import { NONE } from '../../../src/presence/columns.ts';
-import { createPresence, PresenceReader } from '../../../src/presence/table.ts';
+import { createPresence } from '../../../src/presence/memory.ts';
+import { PresenceReader } from '../../../src/presence/reader.ts';
 import { EventField } from '../../../src/records/event.ts';
 import type { Fields, RecordLayout, Values } from '../../../src/records/layout.ts';
 import {

@@ -20,7 +20,8 @@ import { Counter, type CounterName, Counters, createCounters } from '../../../sr
 import { createDoorbell, Ringer } from '../../../src/memory/doorbell.ts';
 import { createRing, RingConsumer, RingProducer } from '../../../src/memory/ring.ts';
 import { EdgeLink } from '../../../src/owner/edge-link.ts';
-import { createPresence, PresenceReader } from '../../../src/presence/table.ts';
+import { createPresence } from '../../../src/presence/memory.ts';
+import { PresenceReader } from '../../../src/presence/reader.ts';
 import { EventFlag, privateViews } from '../../../src/records/event.ts';
 import { EntryWriter, GapReason, NO_BYTES, Notice, writeGap } from '../../../src/records/replies.ts';
 import { createSessionNumbers, sessionNumbers } from '../../../src/records/sessions.ts';

@@ -2,7 +2,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { FollowedDevices, Retained } from '../../../src/edge/deliver/retained.ts';
 import { Counter } from '../../../src/memory/counters.ts';
 import { DeviceState, StateReason } from '../../../src/presence/lifecycle.ts';
-import type { PresenceReader } from '../../../src/presence/table.ts';
+import type { PresenceReader } from '../../../src/presence/reader.ts';
 import { DeviceNames } from '../../../src/wire/event-frames.ts';
 import { Kind } from '../../../src/wire/mqtt/templates.ts';
 import type { HistoryOptions } from '../../history/history-harness.ts';

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { Interest } from '../../../src/edge/mqtt/interest.ts';
-import type { PresenceReader } from '../../../src/presence/table.ts';
+import type { PresenceReader } from '../../../src/presence/reader.ts';
 
 function start(active = [0, 0]) {
   const told: string[] = [];

@@ -2,7 +2,8 @@
 import { describe, expect, it } from 'vitest';
 import { DeviceSession } from '../../../src/edge/publish/device-session.ts';
 import { Interests } from '../../../src/edge/publish/interests.ts';
-import { createPresence, PresenceReader } from '../../../src/presence/table.ts';
+import { createPresence } from '../../../src/presence/memory.ts';
+import { PresenceReader } from '../../../src/presence/reader.ts';
 import { jsonDeviceCodec } from '../../../src/wire/hub-frames.ts';
 import { FakeClock } from '../../support/fake-clock.ts';
 

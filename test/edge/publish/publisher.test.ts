@@ -6,7 +6,8 @@ import { Counter, type CounterName, Counters, createCounters } from '../../../sr
 import { createRing, RingConsumer, ringBytesFor } from '../../../src/memory/ring.ts';
 import { NONE, Numbering } from '../../../src/presence/columns.ts';
 import { DeviceState } from '../../../src/presence/lifecycle.ts';
-import { createPresence, PresenceReader } from '../../../src/presence/table.ts';
+import { createPresence } from '../../../src/presence/memory.ts';
+import { PresenceReader } from '../../../src/presence/reader.ts';
 import { EVENT_KIND, EventField, EventFlag } from '../../../src/records/event.ts';
 import { readActive, ToOwnerRecord } from '../../../src/records/requests.ts';
 import { createDeviceFrame, parseDeviceBinary, parseDeviceText } from '../../../src/wire/device-frames.ts';

@@ -2,7 +2,7 @@
 import { Level } from '../../../src/cluster/records.ts';
 import type { RingConsumer } from '../../../src/memory/ring.ts';
 import { deviceStateNames, rowStateNames } from '../../../src/presence/lifecycle.ts';
-import type { PresenceReader } from '../../../src/presence/table.ts';
+import type { PresenceReader } from '../../../src/presence/reader.ts';
 import { toLink } from '../../../src/records/cluster.ts';
 import { EventField, eventBytes } from '../../../src/records/event.ts';
 import type { RecordLayout } from '../../../src/records/layout.ts';

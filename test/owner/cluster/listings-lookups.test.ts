@@ -3,7 +3,7 @@ import { Listings, type ListingsDeps } from '../../../src/owner/cluster/listings
 import { Registry } from '../../../src/owner/registry.ts';
 import { Numbering } from '../../../src/presence/columns.ts';
 import { RowState } from '../../../src/presence/lifecycle.ts';
-import { createPresence, type PresenceCapacity } from '../../../src/presence/table.ts';
+import { createPresence, type PresenceCapacity } from '../../../src/presence/memory.ts';
 import { toLink } from '../../../src/records/cluster.ts';
 import { ALL_TYPES } from '../../../src/wire/events.ts';
 import { FakeClock } from '../../support/fake-clock.ts';

@@ -2,7 +2,7 @@
 import { ownerSettings } from '../../../fixtures/owner-settings.ts';
 import type { AccessRule } from '../../../src/access/rules.ts';
 import type { OwnerDeps } from '../../../src/owner/owner-deps.ts';
-import type { PresenceCapacity } from '../../../src/presence/table.ts';
+import type { PresenceCapacity } from '../../../src/presence/memory.ts';
 
 export const times = {
   leaveGraceMs: 15_000,

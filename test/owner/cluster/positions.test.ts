@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
 import { Positions } from '../../../src/owner/cluster/positions.ts';
 import { Registry } from '../../../src/owner/registry.ts';
-import { createPresence } from '../../../src/presence/table.ts';
+import { createPresence } from '../../../src/presence/memory.ts';
 
 function table() {
   const registry = new Registry(createPresence({ devices: 8, subscribers: 8, subscriptions: 8 }), 1);

@@ -3,14 +3,8 @@ import { attachSlab, setHighWater } from '../../src/memory/layout.ts';
 import { Registry } from '../../src/owner/registry.ts';
 import { filterColumns } from '../../src/presence/columns.ts';
 import { DeviceState, RowState, StateReason } from '../../src/presence/lifecycle.ts';
-import {
-  createPresence,
-  FILTERED,
-  GRANTED,
-  PresenceReader,
-  rowStateOf,
-  type SlotPage,
-} from '../../src/presence/table.ts';
+import { createPresence, FILTERED, GRANTED, rowStateOf } from '../../src/presence/memory.ts';
+import { PresenceReader, type SlotPage } from '../../src/presence/reader.ts';
 
 const text = (value: string): Uint8Array => Buffer.from(value);
 

@@ -1,15 +1,14 @@
 /**
- * The presence table as every thread sees it: create, attach, read.
+ * Reads the presence table from any thread.
  *
  * How a reader gets what belongs together while the owner writes: the owner makes a device's or subscriber's
  * `version` odd, writes, and makes it even again; a reader takes the version, reads, and starts over when the version
  * is odd or has changed. A subscription row is published by its state (stored last, cleared first), and its
  * generation tells when the slot changed hands meanwhile. `lastSeen` is on its own: one atomic 8-byte cell.
  */
-import { ID_BYTES_MAX } from '../limits.ts';
-import { ARENA_TEXT_BYTES_MAX, ArenaReader, arenaBytesFor } from '../memory/arena.ts';
-import { createIdMap, IdMapReader } from '../memory/id-map.ts';
-import { attachSlab, type Columns, createSlab, highWater, type Slab, usedCount } from '../memory/layout.ts';
+import { ArenaReader } from '../memory/arena.ts';
+import { IdMapReader } from '../memory/id-map.ts';
+import { attachSlab, type Columns, highWater, type Slab, usedCount } from '../memory/layout.ts';
 import { deviceColumns, filterColumns, NONE, subscriberColumns, subscriptionColumns } from './columns.ts';
 import {
   type DeviceStateName,
@@ -20,77 +19,22 @@ import {
   type SubscriptionStatus,
   statusOf,
 } from './lifecycle.ts';
+import {
+  type DeviceSlab,
+  type FilterSlab,
+  GRANTED,
+  type PresenceCapacity,
+  type PresenceMemory,
+  rowStateOf,
+  type SubscriberSlab,
+  type SubscriptionSlab,
+  Total,
+} from './memory.ts';
 
-export interface PresenceCapacity {
-  readonly devices: number;
-  readonly subscribers: number;
-  readonly subscriptions: number;
-}
-
-/** What crosses threads: the shared memory of the whole table. */
-export interface PresenceMemory {
-  readonly devices: SharedArrayBuffer;
-  readonly subscribers: SharedArrayBuffer;
-  readonly subscriptions: SharedArrayBuffer;
-  readonly filters: SharedArrayBuffer;
-  readonly arena: SharedArrayBuffer;
-  readonly deviceIds: SharedArrayBuffer;
-  readonly subscriberIds: SharedArrayBuffer;
-  readonly totals: SharedArrayBuffer;
-}
-
-/** Words of the `totals` line; writer: owner. */
-export const Total = {
-  online: 1, // the device states at their own numbers
-  stale: 2,
-  offline: 3,
-  allow: 4,
-  active: 5,
-  inactive: 6,
-  deny: 7,
-} as const;
-
-/** Bit 7 of `rowState`: an operator allowed the pair. */
-export const GRANTED = 0x80;
-/** Bit 6: only filters of the subscriber follow the device. */
-export const FILTERED = 0x40;
-const STATE_MASK = 0x3f;
-export const rowStateOf = (cell: number): number => cell & STATE_MASK;
-
-/** Filters that there is room for: one for each subscriber, and at least this many. */
-const FILTERS_MIN = 1024;
 const READ_TRIES_MAX = 1000;
 /** Slots looked at in one go, so that no socket waits for a whole table; comparing ids takes longest. */
 const DEVICES_PER_SCAN = 8192;
 const SUBSCRIPTIONS_PER_SCAN = 65_536;
-
-/** Memory of the presence table; on main, once. @param capacity rows of each kind */
-export function createPresence(capacity: PresenceCapacity): PresenceMemory {
-  const { devices, subscribers, subscriptions } = capacity;
-  const filters = Math.max(FILTERS_MIN, subscribers);
-  return {
-    devices: createSlab(deviceColumns, devices).memory,
-    subscribers: createSlab(subscriberColumns, subscribers).memory,
-    subscriptions: createSlab(subscriptionColumns, subscriptions).memory,
-    filters: createSlab(filterColumns, filters).memory,
-    // Room for the longest of all of them: a table with a free row never refuses an id, a filter or a status.
-    arena: new SharedArrayBuffer(
-      arenaBytesFor([
-        { count: devices + subscribers + filters, bytesMax: ID_BYTES_MAX },
-        { count: devices + 1, bytesMax: ID_BYTES_MAX }, // gateways: at worst each device has another
-        { count: devices + 1, bytesMax: ARENA_TEXT_BYTES_MAX }, // one more: a new status is stored before the old one goes
-      ]),
-    ),
-    deviceIds: createIdMap(devices),
-    subscriberIds: createIdMap(subscribers),
-    totals: new SharedArrayBuffer(64),
-  };
-}
-
-export type DeviceSlab = Slab<typeof deviceColumns>;
-export type SubscriberSlab = Slab<typeof subscriberColumns>;
-export type SubscriptionSlab = Slab<typeof subscriptionColumns>;
-export type FilterSlab = Slab<typeof filterColumns>;
 
 /** One device as of one moment. */
 export interface DeviceRow {
