@@ -4,14 +4,10 @@ import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
-import {
-  type FrameDescription,
-  fromDevice,
-  fromSubscriber,
-  toDevice,
-  toSubscriber,
-} from '../src/asyncapi/frames.ts';
+import { fromDevice, toDevice } from '../src/asyncapi/device-frames.ts';
+import type { FrameDescription } from '../src/asyncapi/frames.ts';
 import { fromGateway, toGateway } from '../src/asyncapi/gateway-frames.ts';
+import { fromSubscriber, toSubscriber } from '../src/asyncapi/subscriber-frames.ts';
 import { closes } from '../src/codes.ts';
 import {
   createDeviceFrame,

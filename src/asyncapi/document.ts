@@ -1,13 +1,15 @@
-/** The AsyncAPI 3 document of what devices and subscribers speak, made from the schemas in `frames.ts`. Not loaded by a running hub. */
+/** The AsyncAPI 3 document of what peers speak, made from the schemas beside this file. Not loaded by a running hub. */
 import { z } from 'zod';
 import { closes } from '../codes.ts';
 import { EVERY_MS_MAX, EVERY_MS_MIN } from '../limits.ts';
 import { packageVersion } from '../settings/version.ts';
 import { Subprotocol } from '../wire/events.ts';
 import { ID } from '../wire/id.ts';
-import { type FrameDescription, fromDevice, fromSubscriber, toDevice, toSubscriber } from './frames.ts';
+import { fromDevice, toDevice } from './device-frames.ts';
+import type { FrameDescription } from './frames.ts';
 import { fromGateway, toGateway } from './gateway-frames.ts';
 import { mqttChannels, mqttMessages, mqttOperations, mqttSecurity, mqttServers } from './mqtt.ts';
+import { fromSubscriber, toSubscriber } from './subscriber-frames.ts';
 
 type Json = Readonly<Record<string, unknown>>;
 type Frames = Readonly<Record<string, FrameDescription>>;
