@@ -59,6 +59,23 @@ describe('the books of a bench', () => {
     });
   });
 
+  it('count what came while the process of the subscribers stood still, before the end of the run is read', async () => {
+    let hub: Socket | undefined;
+    const order = await orderTo((socket) => {
+      hub = socket;
+      socket.write('ready');
+    });
+    const receiver = await Receiver.open(order, { bare });
+    onTestFinished(() => receiver.close());
+    hub!.write(event(nowUs(), 1));
+    await eventually('the first has come', () => receiver.progress().received === 1);
+    await new Promise((resolve) => setImmediate(resolve)); // so that timers come next, before sockets
+    const report = receiver.report();
+    hub!.write(event(nowUs(), 2));
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 2000);
+    expect(await report).toMatchObject({ receivedInAll: 2, lost: 0 });
+  });
+
   it('count what was due and could not be sent', async () => {
     const order = await orderTo((socket) => {
       socket.write('ready');

@@ -7,12 +7,12 @@ import { Histogram } from './histogram.ts';
 import { firstFollowed, isVip, type Load, own } from './load.ts';
 import type { GeneratorOrder, Progress, ReceiverReport, Window } from './messages.ts';
 import type { Part } from './part.ts';
+import { QUIET_MAX_MS, untilQuiet } from './quiet.ts';
 import { Speakers } from './speakers.ts';
 import { findStamp, readStamp, type Stamp } from './stamp.ts';
 import type { ConversationEvents, Wires } from './wires/wire.ts';
 
 const QUIET_MS = 1000;
-const QUIET_MAX_MS = 20_000;
 /** Two processes of a host read the same time to far less than this. */
 const CLOCKS_APART_US = 1e6;
 /** Between two looks at the event loop; what they find includes it. */
@@ -97,7 +97,7 @@ export class Receiver implements Part {
   async report(): Promise<ReceiverReport> {
     const busy = busyShare(this.#since);
     const delayP99Us = Math.max(0, this.#delay.percentile(99) / 1e3 - LOOK_MS * 1e3);
-    await this.#quiet();
+    await untilQuiet(() => this.#received, QUIET_MS, QUIET_MAX_MS);
     const windows = this.#windows;
     this.#windows = [];
     return {
@@ -120,14 +120,6 @@ export class Receiver implements Part {
 
   close(): void {
     for (const connection of this.#connections) connection.end();
-  }
-
-  async #quiet(): Promise<void> {
-    for (const endUs = nowUs() + QUIET_MAX_MS * 1e3; nowUs() < endUs; ) {
-      const before = this.#received;
-      await new Promise((resolve) => setTimeout(resolve, QUIET_MS));
-      if (this.#received === before) return;
-    }
   }
 
   #eventsOf(place: number, subscriber: number): ConversationEvents['event'] {

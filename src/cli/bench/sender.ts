@@ -9,6 +9,7 @@ import { Histogram } from './histogram.ts';
 import { audiences, deviceId, dueTimes, EVENT_BYTES, type Load, own } from './load.ts';
 import type { GeneratorOrder, Progress, SenderReport, Window } from './messages.ts';
 import type { Part } from './part.ts';
+import { QUIET_MAX_MS, untilQuiet } from './quiet.ts';
 import { Speakers } from './speakers.ts';
 import { findStamp, stampedJson, writeStamp } from './stamp.ts';
 import type { Wires } from './wires/wire.ts';
@@ -130,10 +131,13 @@ export class Sender implements Part {
 
   /** What the server refused of the last events is still on its way. Only a server that refuses any is waited for. */
   async #lastRefusals(): Promise<void> {
-    for (let before = 0; this.#refused > before && !this.#isOver; ) {
-      before = this.#refused;
-      await new Promise((resolve) => setTimeout(resolve, REFUSALS_QUIET_MS));
-    }
+    if (this.#refused > 0)
+      await untilQuiet(
+        () => this.#refused,
+        REFUSALS_QUIET_MS,
+        QUIET_MAX_MS,
+        () => this.#isOver,
+      );
   }
 
   close(): void {
