@@ -60,6 +60,8 @@ export interface Progress {
   /** undefined until they have started. */
   threads: EdgeThreads | undefined;
   isJoined: boolean;
+  /** Peers get in: every listener is open, and the threads take their connections. */
+  isOpen: boolean;
   isDraining: boolean;
 }
 
@@ -103,6 +105,7 @@ export function adminDeps(base: HubBase, started: Started, parts: AdminParts): A
     notReady: () => {
       if (progress.isDraining) return 'draining';
       if (!progress.isJoined) return 'the hub is joining its cluster';
+      if (!progress.isOpen) return 'the hub is starting';
       const isAway = Atomics.load(ownerAway, 0) === 1;
       return isAway ? 'the owner thread is being restarted' : (health.reason ?? overload.reason);
     },

@@ -139,7 +139,8 @@ async function openHub(base: HubBase, started: Started, undo: Undo): Promise<Hub
   let routes: AdminServer | undefined;
   const cluster = await startCluster(base, started, () => routes);
   if (cluster !== undefined) undo.unshift(() => cluster.stop());
-  const progress: Progress = { threads: undefined, isJoined: cluster === undefined, isDraining: false };
+  const isJoined = cluster === undefined;
+  const progress: Progress = { threads: undefined, isJoined, isOpen: false, isDraining: false };
   const parts = { figures, slow, overload, webhooks, health, cluster, progress };
   const admin = await startAdmin(adminOptions(settings, base.tls), adminDeps(base, started, parts));
   routes = admin;
@@ -159,13 +160,14 @@ async function openHub(base: HubBase, started: Started, undo: Undo): Promise<Hub
   progress.threads = threads;
   undo.unshift(() => stopThreads(threads, [devices, subscribers]));
   const stalled = (ms: number): void =>
-    logger.warn({ ms }, 'the main thread did not run; what it could not hear counts for nobody');
+    logger.warn({ ms }, 'the main thread did not run; the pause does not count against its peers');
   undo.unshift(main.startTimers([overload, health, ...admin.watches], stalled));
   followReloads(base, { threads, webhooks, snapshots, listeners: [devices, subscribers, admin, mqtt] });
   main.poller.wake();
   await snapshots?.start();
   descriptorReserve.keep();
   undo.push(() => descriptorReserve.release());
+  progress.isOpen = true;
 
   let drained: Promise<Drained> | undefined;
   const drain = async (): Promise<Drained> => {

@@ -5,7 +5,7 @@ import { WebSocket } from 'ws'; // Node 22 and later have their own
 const device = connectDevice({
   url: process.env.DEVICE_URL ?? 'ws://127.0.0.1:7400',
   id: process.env.DEVICE_ID ?? 'thermometer-node',
-  token: process.env.DEVICE_TOKEN, // where the hub wants one
+  token: process.env.DEVICE_TOKEN, // if the hub requires one
   WebSocket,
 });
 device.on('state', ({ state, error }) => {

@@ -13,7 +13,7 @@ import websockets
 
 URL = os.environ.get("DEVICE_URL", "ws://127.0.0.1:7400")
 DEVICE = os.environ.get("DEVICE_ID", "thermometer-python")
-TOKEN = os.environ.get("DEVICE_TOKEN")  # where the hub wants one: of the role device, with the id as its sub
+TOKEN = os.environ.get("DEVICE_TOKEN")  # if the hub requires one: role device, and the id as sub
 
 QUERY = {"id": DEVICE} if TOKEN is None else {"id": DEVICE, "token": TOKEN}
 ADDRESS = f"{URL}/v1/device?{urllib.parse.urlencode(QUERY)}"
@@ -40,9 +40,9 @@ async def main():
             if closed.rcvd and 4000 <= closed.rcvd.code <= 4099:
                 break  # these codes mean: do not reconnect
         except (OSError, asyncio.TimeoutError, websockets.InvalidHandshake) as error:
-            print(error)  # no hub there, or it refused: with 401 it wants a token
+            print(error)  # no hub, or it refused; 401: it requires a token
         failures += 1
-        # Longer and longer, and each device for another time, so that a fleet does not come back all at once.
+        # A growing, random wait, so that a fleet does not come back all at once.
         await asyncio.sleep(random.uniform(0, min(30, 2**failures)))
 
 

@@ -1,4 +1,4 @@
-// A device over MQTT, which tells a temperature every second: node examples/mqtt-js/device.js
+// A device over MQTT that sends a temperature every second: node examples/mqtt-js/device.js
 // Needs the package mqtt: npm install mqtt. Over WebSocket: MQTT_URL=ws://127.0.0.1:7400/mqtt
 import mqtt from 'mqtt';
 
@@ -8,9 +8,9 @@ const topic = (type) => `devices/${id}/${type}`;
 const client = mqtt.connect(process.env.MQTT_URL ?? 'mqtt://127.0.0.1:1883', {
   protocolVersion: 5,
   clientId: id, // the client id is the device's id
-  username: 'device', // the hub does not look at it, but MQTT 3.1.1 wants one beside a password
+  username: 'device', // the hub ignores it, but MQTT 3.1.1 requires one with a password
   password: process.env.DEVICE_TOKEN,
-  // Published by the hub when this device is lost without a goodbye.
+  // The hub publishes it when this device is lost without a goodbye.
   will: { topic: topic('status'), payload: Buffer.from('lost'), qos: 1, retain: false },
 });
 client.on('error', (error) => console.error(error.message));
@@ -29,5 +29,5 @@ const timer = setInterval(async () => {
 
 process.once('SIGINT', async () => {
   clearInterval(timer);
-  await client.endAsync(); // says goodbye: the hub calls the device offline at once
+  await client.endAsync(); // a goodbye: the device is offline at once
 });

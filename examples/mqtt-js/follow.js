@@ -7,7 +7,7 @@ if (filters.length === 0) filters.push('devices/+/message', 'devices/+/status', 
 
 const client = mqtt.connect(process.env.MQTT_URL ?? 'mqtt://127.0.0.1:1883', {
   protocolVersion: 5,
-  clientId: process.env.SUBSCRIBER_ID ?? '', // empty: the hub gives one
+  clientId: process.env.SUBSCRIBER_ID ?? '', // empty: the hub generates one
   username: 'subscriber',
   password: process.env.SUBSCRIBER_TOKEN,
 });

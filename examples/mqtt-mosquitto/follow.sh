@@ -14,5 +14,5 @@ while [ "$count" -gt 0 ]; do
 done
 if [ -n "${SUBSCRIBER_TOKEN:-}" ]; then set -- "$@" -u subscriber -P "$SUBSCRIBER_TOKEN"; fi
 
-# %r is 1 for what is kept, %t the topic, %p the payload.
+# %r is 1 for a retained message, %t the topic, %p the payload.
 exec mosquitto_sub -h "$host" -p "$port" -V mqttv5 -F '%r %t %p' "$@"

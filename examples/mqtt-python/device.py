@@ -1,4 +1,4 @@
-"""A device over MQTT in Python, which tells a temperature every second: python3 examples/mqtt-python/device.py
+"""A device over MQTT in Python that sends a temperature every second: python3 examples/mqtt-python/device.py
 
 Needs Paho, 1.6 or later: apt install python3-paho-mqtt.
 """
@@ -20,7 +20,7 @@ def topic(kind):
 
 
 def new_client():
-    """Paho 2 wants to be told which callbacks it gets; these take either's arguments."""
+    """Paho 2 must be told which callbacks to use; these accept the arguments of both versions."""
     if hasattr(mqtt, "CallbackAPIVersion"):
         return mqtt.Client(mqtt.CallbackAPIVersion.VERSION2, DEVICE)
     return mqtt.Client(DEVICE)
@@ -42,7 +42,7 @@ client.on_connect = on_connect
 client.on_message = on_message
 if TOKEN is not None:
     client.username_pw_set("device", TOKEN)
-# Published by the hub when this device is lost without a goodbye.
+# The hub publishes it when this device is lost without a goodbye.
 client.will_set(topic("status"), "lost", qos=1)
 client.connect(HOST, PORT, keepalive=30)
 client.loop_start()  # a thread that connects again whenever the connection is lost
@@ -55,5 +55,5 @@ try:
         print(temperature, "°C is with the hub")
         time.sleep(1)
 except KeyboardInterrupt:
-    client.disconnect()  # says goodbye: the hub calls the device offline at once
+    client.disconnect()  # a goodbye: the device is offline at once
     client.loop_stop()
