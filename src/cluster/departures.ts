@@ -134,6 +134,7 @@ export class Departures {
     const peer = to?.isOpen ? to : to === undefined ? homes.keeperOf(id) : undefined;
     drop(home);
     if (peer === undefined) {
+      if (kind === HomeKind.device) homes.letGo(id);
       // Nobody is there to take it. It stays, unless it has ended: a connection made here next would have it again.
       if (!endings.isOver(kind, id, number)) keep(createHome(kind, id, number + 1, false), parts);
     } else {

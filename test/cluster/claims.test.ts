@@ -141,6 +141,7 @@ function homesOf() {
     adopted() {},
     dropped() {},
     movedAway() {},
+    letGo() {},
   });
   return { homes, asked };
 }
