@@ -4,7 +4,7 @@
  */
 import type { Endings } from './endings.ts';
 import { HandOvers } from './hand-overs.ts';
-import { createHome, depart, type Home, HomePhase } from './home.ts';
+import { changed, createHome, depart, type Home, HomePhase } from './home.ts';
 import type { HomesDeps, Numbered } from './homes-deps.ts';
 import { SurrenderReason } from './host.ts';
 import { Leaves } from './leaves.ts';
@@ -173,6 +173,7 @@ export class Departures {
     } else if (departure !== undefined) {
       departure.late = [...departure.late, ...parts];
     } else if (parts.length > 0) {
+      changed(home);
       this.#deps.homes.host.adopt(kind, id, parts, true);
     }
   }
