@@ -69,6 +69,9 @@ export async function answerNode(
     case NodeCall.kick: {
       const { data: kick } = kickCall.safeParse(parseJson(text));
       if (kick === undefined) return BAD_CALL;
+      // The call may come late: who connected here since then is not meant.
+      const isNewer = await deps.cluster!.ask<'isNewer'>({ ask: 'isNewer', ...kick }).catch(() => false);
+      if (isNewer) return answerOf({ known: false } satisfies Known);
       return endHere(deps, { ...kick, kind: ToOwner.Kick, forget: false, isPart: true });
     }
     case NodeCall.who:

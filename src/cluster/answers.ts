@@ -42,6 +42,8 @@ export function answerTo(
       return node.locate(question.device);
     case 'ending':
       return node.homes.endings.numberForAll(HomeKind.subscriber, question.subscriber);
+    case 'isNewer':
+      return node.homes.isNewer(HomeKind.subscriber, question.subscriber, question.number);
     case 'call':
       return node.call(question.node, question.name, question.body);
     case 'nodes':

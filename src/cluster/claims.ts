@@ -53,6 +53,7 @@ export class Claims {
     this.#deps.figures.claims += 1;
     for (const peer of this.#deps.askable()) {
       home.seek!.waiting += 1;
+      forgetSettled(peer.pendingClaims);
       peer.pendingClaims.push({ home, stamp: home.stamp });
       if (peer.takesClaims) this.send(peer, home);
     }
@@ -165,9 +166,21 @@ export class Claims {
     for (const one of peer.pendingClaims.splice(0)) this.#answered(one);
   }
 
-  #answered({ home, stamp }: PendingClaim): void {
-    if (home.seek === undefined || home.stamp !== stamp) return;
-    home.seek.waiting -= 1;
-    this.#deps.answered(home);
+  #answered(pending: PendingClaim): void {
+    if (isSettled(pending)) return;
+    pending.home.seek!.waiting -= 1;
+    this.#deps.answered(pending.home);
   }
+}
+
+/** Without the peer's answer, or by one to a later claim. */
+function isSettled({ home, stamp }: PendingClaim): boolean {
+  return home.seek === undefined || home.stamp !== stamp;
+}
+
+/** A peer may beat for days without answering anything. Claims wait about equally long, so the first is settled first. */
+function forgetSettled(pending: PendingClaim[]): void {
+  let count = 0;
+  while (count < pending.length && isSettled(pending[count]!)) count += 1;
+  if (count > 0) pending.splice(0, count);
 }

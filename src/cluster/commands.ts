@@ -48,6 +48,8 @@ export type LinkQuestion =
   | { readonly ask: 'pairs'; readonly device?: string; readonly subscriber?: string }
   /** The number for ending a subscriber on every node. */
   | { readonly ask: 'ending'; readonly subscriber: string }
+  /** Whether a subscriber came here after it was ended on every node, with this number. */
+  | { readonly ask: 'isNewer'; readonly subscriber: string; readonly number: number }
   | { readonly ask: 'nodes' }
   | { readonly ask: 'figures' }
   /** Answered once nothing has its home here any more, or no node takes the rest. */
@@ -60,6 +62,7 @@ export interface LinkAnswers {
   locate: string | undefined;
   pairs: readonly SetPair[];
   ending: number;
+  isNewer: boolean;
   nodes: NodesAnswer;
   figures: LinkFigures;
   left: boolean;

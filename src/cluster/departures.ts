@@ -4,7 +4,7 @@
  */
 import type { Endings } from './endings.ts';
 import { HandOvers } from './hand-overs.ts';
-import { createHome, depart, type Home, HomePhase } from './home.ts';
+import { changed, createHome, depart, type Home, HomePhase } from './home.ts';
 import type { HomesDeps, Numbered } from './homes-deps.ts';
 import { SurrenderReason } from './host.ts';
 import { Leaves } from './leaves.ts';
@@ -134,6 +134,7 @@ export class Departures {
     const peer = to?.isOpen ? to : to === undefined ? homes.keeperOf(id) : undefined;
     drop(home);
     if (peer === undefined) {
+      if (kind === HomeKind.device) homes.letGo(id);
       // Nobody is there to take it. It stays, unless it has ended: a connection made here next would have it again.
       if (!endings.isOver(kind, id, number)) keep(createHome(kind, id, number + 1, false), parts);
     } else {
@@ -172,6 +173,7 @@ export class Departures {
     } else if (departure !== undefined) {
       departure.late = [...departure.late, ...parts];
     } else if (parts.length > 0) {
+      changed(home);
       this.#deps.homes.host.adopt(kind, id, parts, true);
     }
   }

@@ -196,6 +196,11 @@ export class Followers {
     }
   }
 
+  /** The host has let the device go, and reports nothing of it to those who followed: they ask again who has it. */
+  letGo(id: string): void {
+    this.#end(id, Unfollow.notHere);
+  }
+
   // What the host tells.
 
   /** The answer to a follow: from now on the peer gets the device's events, if its level is `active`. */
@@ -258,10 +263,13 @@ export class Followers {
 
   /** The host has removed the device. @param terminated by an operator */
   gone(id: string, terminated = false): void {
+    this.#end(id, terminated ? Unfollow.terminated : Unfollow.gone);
+  }
+
+  #end(id: string, why: number): void {
     const audience = this.#byId.get(id);
     if (audience === undefined) return;
     this.#forget(audience);
-    const why = terminated ? Unfollow.terminated : Unfollow.gone;
     for (const peer of audience.followers.keys()) {
       if (peer.isOpen) unfollowed.write(peer.session, { request: 0, id, why });
     }

@@ -76,7 +76,12 @@ export function claimNumber({ number, sought, seek }: Home): number {
 /** Its peer has connected. No claim is needed: had it connected elsewhere, this node would have been asked. */
 export function connectedAgain(home: Home): void {
   home.connected = true;
-  if (home.returned > 0) home.number = Math.max(home.number, home.returned + 1); // what it hands over next is new
+  changed(home);
+}
+
+/** It has more than was handed over before it came back: what it hands over next is new. */
+export function changed(home: Home): void {
+  if (home.returned > 0) home.number = Math.max(home.number, home.returned + 1);
   home.returned = 0;
 }
 

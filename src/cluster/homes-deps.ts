@@ -26,6 +26,8 @@ export interface HomesDeps {
   dropped(home: Home): void;
   /** A device left for another node; `seq` was its last event here. */
   movedAway(id: string, to: Peer, number: number, seq: number): void;
+  /** The host has let a device go, and no other node takes it. */
+  letGo(id: string): void;
 }
 
 /** A peer's claim. */

@@ -74,6 +74,14 @@ export class Homes {
     return found !== undefined && found.departure === undefined;
   }
 
+  /** Whether the id came here after it had ended elsewhere, with this number, and is not on its way to another node. */
+  isNewer(kind: HomeKind, id: string, number: number): boolean {
+    const found = this.get(kind, id);
+    if (found === undefined || found.departure !== undefined || claimNumber(found) <= number) return false;
+    this.endings.hear(kind, id, number); // what an older home hands over is over
+    return true;
+  }
+
   /** The node to which an id moved that left this one recently, or is about to. */
   movedTo(kind: HomeKind, id: string): string | undefined {
     const departure = this.get(kind, id)?.departure;

@@ -42,6 +42,8 @@ export interface MembersOptions {
 const HEARS_BEATS = 2.5;
 /** Own beats whose sending times are remembered. */
 const SENT_MAX = 64;
+/** A node that has not beaten for this many intervals may have been started again. */
+const SILENT_BEATS = 2;
 /** Boots that have ended and must not come back with a late beat. */
 const RETIRED_MAX = 1024;
 
@@ -51,7 +53,8 @@ export class Members {
   readonly #members = new Map<string, Member>();
   /** When each node that did not say goodbye was last heard, including lost ones. */
   readonly #seen = new Map<string, number>();
-  readonly #retired = new Set<number>();
+  /** When each boot ended. */
+  readonly #retired = new Map<number, number>();
   readonly #sentAtMs = new Map<number, number>();
   #beats = 0;
   /** When the newest returned beat was sent. */
@@ -98,7 +101,7 @@ export class Members {
     const { node, boot, duplicate } = this.#options;
     if (beat.boot === boot) this.#hearOwn(beat);
     else if (beat.node === node) duplicate(beat);
-    else if (!this.#retired.has(beat.boot)) this.#hearOther(beat);
+    else if (!this.#isOver(beat)) this.#hearOther(beat);
   }
 
   /** Calls nodes lost that were not heard for the time-out. */
@@ -139,12 +142,12 @@ export class Members {
     const { clock, appeared, beaten, gone } = this.#options;
     const now = clock.now();
     const before = this.#members.get(beat.node);
-    if (before === undefined && (beat.bye || this.#members.size >= NODES_MAX)) return;
+    if (before === undefined && (beat.bye || this.#members.size >= NODES_MAX || this.#isTaken(beat))) return;
     if (before !== undefined && before.boot !== beat.boot) {
-      // While it joins it may still find out that its id is in use: it counts when the old boot is silent, or it goes
-      // on.
-      const isSilent = now - before.heardAtMs > 2 * this.beatEveryMs;
-      if (beat.phase === Phase.joining && !isSilent) return;
+      // While it joins, or after it stood still, it may still find out that its id is in use: it counts when the other
+      // boot is silent, or it goes on.
+      const isUnsure = beat.phase === Phase.joining || beat.phase === Phase.fenced;
+      if (beat.bye || (isUnsure && !this.#isSilent(before)) || this.#isTaken(beat)) return;
       this.#retire(before.boot);
       this.#members.delete(beat.node);
       gone(before, Gone.replaced);
@@ -173,8 +176,34 @@ export class Members {
     else beaten(member);
   }
 
+  /**
+   * Whether the boot has ended, and this beat is a late one. What ended it may itself have been late, or said by somebody
+   * else: a node that goes on is heard again, unless another boot beats in its place.
+   */
+  #isOver({ node, boot }: Beat): boolean {
+    const endedAtMs = this.#retired.get(boot);
+    if (endedAtMs === undefined) return false;
+    const { clock, timeoutMs } = this.#options;
+    const other = this.#members.get(node);
+    const isReplaced = other !== undefined && !this.#isSilent(other);
+    if (isReplaced || clock.now() - endedAtMs <= timeoutMs) return true;
+    this.#retired.delete(boot);
+    return false;
+  }
+
+  #isSilent({ heardAtMs }: Member): boolean {
+    return this.#options.clock.now() - heardAtMs > SILENT_BEATS * this.beatEveryMs;
+  }
+
+  /** Whether another node has the boot: its messages are known by it. Rarely asked. */
+  #isTaken({ node, boot }: Beat): boolean {
+    for (const other of this.#members.values()) if (other.boot === boot && other.node !== node) return true;
+    return false;
+  }
+
   #retire(boot: number): void {
-    this.#retired.add(boot);
-    if (this.#retired.size > RETIRED_MAX) this.#retired.delete(this.#retired.values().next().value!);
+    this.#retired.delete(boot);
+    this.#retired.set(boot, this.#options.clock.now());
+    if (this.#retired.size > RETIRED_MAX) this.#retired.delete(this.#retired.keys().next().value!);
   }
 }

@@ -102,6 +102,7 @@ export class ClusterNode {
       },
       dropped: (home) => this.followers.dropped(home),
       movedAway: (id, to, number, seq) => this.followers.movedAway(id, to, number, seq),
+      letGo: (id) => this.followers.letGo(id),
     });
     this.follows = new Follows({
       clock,

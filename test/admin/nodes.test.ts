@@ -22,6 +22,8 @@ let hubs: ReadonlyMap<string, FakeHub>;
 let homes: Map<string, string>;
 let silent: Set<string>;
 let lost: Set<string>;
+/** By node: the number of its claim of ann. */
+let newest: Map<string, number>;
 const hub = (name: string): FakeHub => hubs.get(name)!;
 
 /** What a node asks its link. */
@@ -34,6 +36,8 @@ async function ask(node: string, question: LinkQuestion): Promise<unknown> {
       };
     case 'ending':
       return NUMBER;
+    case 'isNewer':
+      return (newest.get(node) ?? 0) > question.number;
     case 'locate':
       return homes.get(question.device);
     case 'call':
@@ -47,6 +51,7 @@ beforeEach(async () => {
   homes = new Map();
   silent = new Set();
   lost = new Set();
+  newest = new Map();
   hubs = new Map(
     NAMES.map((node) => {
       const cluster = { node, state: 'connected', ask: (question: LinkQuestion) => ask(node, question) };
@@ -230,6 +235,19 @@ describe('DELETE of a subscriber', () => {
   it('that no node has is not found, and ended everywhere', async () => {
     expect(await kick('a')).toMatchObject({ status: 404, body: { error: { code: 'not_found' } } });
     expect(commands()).toEqual({ a: [everywhere], b: [here], c: [here] });
+  });
+
+  it('is nothing to who has connected since, at a node that hears of it late', async () => {
+    newest.set('b', NUMBER + 1).set('c', NUMBER);
+    expect(await kick('a')).toMatchObject({ status: 404 });
+    expect(commands()).toEqual({ a: [everywhere], b: [], c: [here] });
+  });
+
+  it('is done by a node whose link has just ended', async () => {
+    const { cluster } = hub('b').deps;
+    Object.assign(cluster!, { ask: () => Promise.reject(new Error('the cluster link ended meanwhile')) });
+    await kick('a');
+    expect(commands()).toMatchObject({ b: [here] });
   });
 
   it('names nodes that may have it: they did not answer, or were heard in the last minute', async () => {

@@ -5,6 +5,7 @@ import { Phase } from '../../src/cluster/beats.ts';
 import type { LinkQuestion } from '../../src/cluster/commands.ts';
 import { createLinkCounts } from '../../src/cluster/figures.ts';
 import type { ClusterLink } from '../../src/cluster/link.ts';
+import { HomeKind } from '../../src/cluster/records.ts';
 
 const own = { node: 'a', version: '1.2.3', startedAtMs: 1000 };
 const ofHost = { devices: 1, subscribers: 2, eventsPerSecond: 3, draining: false };
@@ -38,6 +39,7 @@ function linkWith(
       members: { all: others.map((other) => ({ rttMs: undefined, beat, ...other })), recent: () => recent },
       homes: {
         departures,
+        isNewer: (...all: unknown[]) => asked.push('isNewer', ...all),
         claims: {
           get count() {
             return counts.length > 1 ? counts.shift() : counts[0];
@@ -64,7 +66,11 @@ describe('what main asks of the cluster', () => {
     void ask(link, { ask: 'change', changes: [] });
     void ask(link, { ask: 'locate', device: 'dev-1' });
     void ask(link, { ask: 'call', node: 'b', name: 'admin', body });
-    expect(asked).toEqual(['change', [], 'locate', 'dev-1', 'call', 'b', 'admin', body]);
+    void ask(link, { ask: 'isNewer', subscriber: 'ann', number: 7 });
+    expect(asked).toEqual([
+      ...['change', [], 'locate', 'dev-1', 'call', 'b', 'admin', body],
+      ...['isNewer', HomeKind.subscriber, 'ann', 7],
+    ]);
   });
 
   it('are the nodes: this one, the others by their beats, and those that are lost', () => {

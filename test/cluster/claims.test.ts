@@ -69,6 +69,27 @@ describe('A claim that waits for answers', () => {
   });
 });
 
+describe('A node that beats, and answers no claims', () => {
+  it('is remembered no more claims than still wait for it', () => {
+    const { peer } = peerOf('b');
+    const claims = new Claims({ figures: createLinkCounts(), askable: () => [peer], answered: () => {} });
+    const ask = (number: number): Home => {
+      const home = createHome(HomeKind.device, `dev-${number}`, number, true);
+      home.seek = createSeek(0);
+      claims.ask(home);
+      return home;
+    };
+    const waits = ask(1);
+    for (let number = 2; number < 100; number++) ask(number).seek = undefined; // settled without it
+    expect(peer.pendingClaims.length).toBe(99); // the first still waits
+    waits.seek = undefined;
+    const last = [ask(100), ask(101)];
+    expect(peer.pendingClaims.map(({ home }) => home)).toEqual(last);
+    claims.onAnswered(peer, claims.stamp);
+    expect(last.map(({ seek }) => seek!.waiting)).toEqual([0, 0]);
+  });
+});
+
 describe('A number that another node knows', () => {
   const kept = (number: number, state: Partial<Home> = {}) => {
     const { peer } = peerOf('b');
@@ -141,6 +162,7 @@ function homesOf() {
     adopted() {},
     dropped() {},
     movedAway() {},
+    letGo() {},
   });
   return { homes, asked };
 }

@@ -134,6 +134,59 @@ describe('members', () => {
     expect(members.get('a')?.boot).toBe(3);
   });
 
+  it('keep their place against a process under their id that stood still', () => {
+    live(1000, { a: 2 });
+    members.hear(beat('a', 3, 1, { phase: Phase.fenced }));
+    expect(members.get('a')?.boot).toBe(2);
+    clock.advance(2500);
+    members.hear(beat('a', 3, 2, { phase: Phase.fenced }));
+    expect(members.get('a')?.boot).toBe(3);
+  });
+
+  it('are heard again, if what took their place has fallen silent', () => {
+    live(1000, { a: 2 });
+    members.hear(beat('a', 3, 1));
+    live(4000, { a: 2 });
+    expect(members.get('a')?.boot).toBe(3);
+    live(3000, { a: 2 });
+    expect(log).toEqual(['a appeared', 'a replaced', 'a appeared', 'a replaced', 'a appeared']);
+    expect(members.get('a')?.boot).toBe(2);
+  });
+
+  it('are not heard while another boot beats in their place', () => {
+    live(1000, { a: 2 });
+    members.hear(beat('a', 3, 1));
+    for (let n = 2; n < 20; n++) {
+      live(1000, { a: 2 });
+      members.hear(beat('a', 3, n));
+    }
+    expect(log).toEqual(['a appeared', 'a replaced', 'a appeared']);
+  });
+
+  it('are heard again, if they go on after a goodbye', () => {
+    live(1000, { a: 2 });
+    members.hear(beat('a', 2, 1e9, { bye: true }));
+    live(5000, { a: 2 });
+    expect(members.get('a')).toBeUndefined();
+    live(2000, { a: 2 });
+    expect(members.get('a')?.boot).toBe(2);
+  });
+
+  it('do not go because an older boot of theirs says goodbye', () => {
+    live(1000, { a: 2 });
+    members.hear(beat('a', 3, 1, { bye: true }));
+    expect(members.get('a')?.boot).toBe(2);
+  });
+
+  it('have each a boot of their own', () => {
+    live(1000, { a: 2 });
+    members.hear(beat('b', 2, 1));
+    expect(members.get('b')).toBeUndefined();
+    members.hear(beat('b', 3, 1));
+    members.hear(beat('b', 2, 2));
+    expect(members.get('b')?.boot).toBe(3);
+  });
+
   it('notice another process under the id of this one', () => {
     members.hear(beat('own', 9, 1));
     expect(log).toEqual(['duplicate']);

@@ -28,6 +28,8 @@ interface Fill {
   /** Events of the page under way are before this one; and when that was asked for, hub clock, ms. */
   before: number;
   askedAtMs: number;
+  /** When the home last told something, or was asked, hub clock, ms. */
+  heardAtMs: number;
   /** The newest first, and the last is under way; in each the oldest event first. */
   readonly pages: RecordViews[][];
   count: number;
@@ -40,6 +42,8 @@ interface Fill {
 const FILLS_MAX = 64;
 /** A device whose home takes longer no longer delays other devices. */
 const SLOW_MS = 250;
+/** A home that tells nothing for this long is not waited for. */
+const SILENT_MS = 1000;
 /** Bound on what is fetched for all of them: older events stay at the home. */
 const FILL_BYTES_MAX = 64 * 1024 * 1024;
 
@@ -71,6 +75,13 @@ export class Backfills {
     if (fill !== undefined) fill.isHoled = true;
   }
 
+  /** Whether more is to be expected soon: its turn is to come, or its home goes on telling. */
+  isComing(slot: number): boolean {
+    const fill = this.#fillOf(slot);
+    if (fill === undefined) return this.#queue.has(slot);
+    return this.#deps.clock.now() - fill.heardAtMs < SILENT_MS;
+  }
+
   #fillOf(slot: number): Fill | undefined {
     const request = this.#requests.get(slot);
     return request === undefined ? undefined : this.#fills.get(request);
@@ -86,6 +97,7 @@ export class Backfills {
   past(request: number, event: Uint8Array): void {
     const fill = this.#fills.get(request);
     if (fill === undefined) return;
+    fill.heardAtMs = this.#deps.clock.now();
     const views = privateViews(event.length);
     views.u8.set(event);
     const page = fill.pages.at(-1)!;
@@ -154,8 +166,8 @@ export class Backfills {
       const slot = this.#queue.take()!;
       const { rows } = this.#deps.registry.devices;
       const [generation, epoch, seq] = [rows.generation[slot]!, rows.epoch[slot]!, rows.seq[slot]!];
-      const begun = { before: seq + 1, askedAtMs: 0, pages: [[]], count: 0, bytes: 0, isHoled: false };
-      this.#ask({ slot, generation, epoch, seq, ...begun });
+      const begun = { before: seq + 1, pages: [[]], count: 0, bytes: 0, isHoled: false };
+      this.#ask({ slot, generation, epoch, seq, askedAtMs: 0, heardAtMs: 0, ...begun });
     }
   }
 
@@ -169,6 +181,7 @@ export class Backfills {
   #ask(fill: Fill): void {
     const { registry, link, settings, clock } = this.#deps;
     fill.askedAtMs = clock.now();
+    fill.heardAtMs = fill.askedAtMs;
     const request = ++this.#last;
     this.#fills.set(request, fill);
     this.#requests.set(fill.slot, request);

@@ -1,8 +1,8 @@
 /**
  * Requests that wait until the homes of the devices that they name are known. After at most a second they are answered
- * with what is known, and the rest follows. Later requests of the same subscriber queue behind them. The edge learns
- * that they wait, so that it can go on with the requests of others. If many reach their time limit at once, a few are
- * answered in each poll. Owner thread only.
+ * with what is known, and the rest follows; kept events that are on their way are waited for longer. Later requests of
+ * the same subscriber queue behind them. The edge learns that they wait, so that it can go on with the requests of
+ * others. If many reach their time limit at once, a few are answered in each poll. Owner thread only.
  */
 import { REQUEST_WORK_PER_POLL } from '../../limits.ts';
 import { NONE, Numbering } from '../../presence/columns.ts';
@@ -25,7 +25,9 @@ export interface WaitsDeps extends ClusterContext {
 export interface Wait {
   readonly subscriber: number;
   readonly request: Request;
-  readonly untilMs: number;
+  /** When it is looked at again, hub clock, ms; and when it is answered in any case. */
+  untilMs: number;
+  readonly endsMs: number;
   /** Devices that are looked up, and those of them that have no answer yet. */
   readonly slots: Set<number>;
   readonly open: Set<number>;
@@ -38,12 +40,14 @@ export interface Wait {
 
 /** How long a lookup may take (wire contract). */
 const WAIT_MS = 1000;
+/** How long a request for the past waits at most: clients wait longer. */
+const PAST_MS_MAX = 5000;
 /** Comparisons of a device with a filter in a poll: less than a millisecond, however many filters a request has. */
 const COMPARISONS_PER_POLL = 2000;
 
 export class Waits implements RequestWaits {
   readonly #deps: WaitsDeps;
-  /** By session, in the order in which they began. */
+  /** By session, in the order in which they are looked at. */
   readonly #waits = new Map<number, Wait>();
   /** Those of them that are ready to be answered, in order. */
   readonly #ready = new Set<Wait>();
@@ -135,7 +139,7 @@ export class Waits implements RequestWaits {
     const now = clock.now();
     for (const wait of this.#waits.values()) {
       if (wait.untilMs > now) break;
-      this.#ready.add(wait);
+      if (!this.#waitsOn(wait, now)) this.#ready.add(wait);
     }
     let left = REQUEST_WORK_PER_POLL;
     for (const wait of this.#ready) {
@@ -146,6 +150,21 @@ export class Waits implements RequestWaits {
     }
   }
 
+  /**
+   * The time for lookups is over: gives up what nobody tells of. @returns whether it waits on, because kept events are on
+   * their way: nothing brings them later, and they would count as lost
+   */
+  #waitsOn(wait: Wait, now: number): boolean {
+    if (now + WAIT_MS > wait.endsMs) return false;
+    for (const slot of wait.open) if (!this.#deps.backfills.isComing(slot)) wait.open.delete(slot);
+    wait.prefixes.clear();
+    if (wait.open.size === 0) return false;
+    wait.untilMs = now + WAIT_MS;
+    this.#waits.delete(wait.request.session);
+    this.#waits.set(wait.request.session, wait);
+    return true;
+  }
+
   untilNextMs(now: number): number {
     if (this.#ready.size > 0 || this.#comparing.size > 0) return 0;
     for (const { untilMs } of this.#waits.values()) return Math.max(0, untilMs - now);
@@ -154,15 +173,17 @@ export class Waits implements RequestWaits {
 
   #begin(subscriber: number, request: Request): Wait {
     const { clock, listings } = this.#deps;
-    const untilMs = clock.now() + WAIT_MS;
-    const made: Omit<Wait, 'subscriber' | 'request' | 'untilMs'> = {
+    const now = clock.now();
+    const made: Omit<Wait, 'subscriber' | 'request'> = {
+      untilMs: now + WAIT_MS,
+      endsMs: now + PAST_MS_MAX,
       slots: new Set(),
       open: new Set(),
       prefixes: new Set(),
       toCompare: undefined,
       behind: [],
     };
-    const wait = { subscriber, request, untilMs, ...made };
+    const wait = { subscriber, request, ...made };
     for (const id of new Set(request.devices ?? [])) this.#lookUpId(wait, id);
     for (const prefix of prefixesOf(request)) {
       const { isComplete, passedOver } = listings.open(prefix);

@@ -1,30 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import { fromLink } from '../../../src/records/cluster.ts';
-import { EventField } from '../../../src/records/event.ts';
 import { EventType } from '../../../src/wire/events.ts';
-import { ClusterOwner, type Sent } from './cluster-owner.ts';
+import { ClusterOwner } from './cluster-owner.ts';
 import { entryPart } from './hand-overs.ts';
-import type { ClusterOptions } from './options.ts';
-
-/** `ann` has asked for `dev-1` with its past; its home stands at 5 of `abc` and was asked for what it keeps: request 1. */
-function asked(options: ClusterOptions = {}, seq = 5) {
-  const hub = new ClusterOwner(options);
-  const ann = hub.subscriber('ann');
-  const request = hub.ask(ann, 'subscribe', ['dev-1'], true);
-  hub.joined('dev-1', { seq });
-  return { hub, ann, request };
-}
-
-/** @param after from which seq on nothing is missing before it; by default only the seq before it may be */
-const past = (hub: ClusterOwner, request: number, seq: number, sent: Sent = {}, after = seq - 1) => {
-  const event = hub.eventPart(seq, sent);
-  new DataView(event.buffer).setFloat64(EventField.received, after, true);
-  hub.says(fromLink.past, { request, event });
-};
-const pastEnd = (hub: ClusterOwner, request: number, found = true, more = false) =>
-  hub.says(fromLink.pastEnd, { request, found, more, epoch: 'abc' });
-const asksOf = (hub: ClusterOwner) => hub.told().filter((line) => line.startsWith('askPast'));
-const answers = (hub: ClusterOwner) => hub.got().filter((line) => line.startsWith('answer'));
+import { answers, asked, asksOf, past, pastEnd } from './pasts.ts';
 
 describe('The past of a device with another home', () => {
   it('is asked of the home, up to the last event that is known here, and nothing is answered meanwhile', () => {
