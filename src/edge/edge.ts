@@ -282,9 +282,16 @@ export class Edge {
     this.refuse(session, { code: errors.rateLimit.code, message, id, retryAfterMs }, codec);
   }
 
-  /** Forwards a subscriber's request to the owner. @returns false if too many requests wait; the subscriber is told */
-  request(session: SubscriberSession, ask: Ask, now: number): boolean {
-    if (this.#requests.submit(session, ask)) return true;
+  /**
+   * Forwards a subscriber's request to the owner.
+   * @param isFramed it came in a frame: a subscribe takes the positions of the frames before it
+   * @returns false if too many requests wait; the subscriber is told
+   */
+  request(session: SubscriberSession, ask: Ask, now: number, isFramed = false): boolean {
+    if (this.#requests.hasRoom(session)) {
+      this.#requests.submit(session, isFramed ? session.takeSince(ask) : ask);
+      return true;
+    }
     this.#deps.counters.add(Counter.droppedSubscriberRate);
     const message = 'too many requests of this subscriber wait for an answer';
     const retryAfterMs = Math.max(RETRY_MS_MIN, this.#charges.waitMs(session, 1, now));

@@ -79,10 +79,14 @@ export class RequestFlow {
     this.#deps = deps;
   }
 
-  /** @returns false when too many requests of the subscriber wait already */
-  submit(session: SubscriberSession, ask: Ask): boolean {
+  /** Whether fewer requests of the subscriber wait than may. */
+  hasRoom({ requests }: SubscriberSession): boolean {
+    return requests === undefined || requests.waiting.length < REQUESTS_WAITING_MAX;
+  }
+
+  /** Takes a request for which there is room. */
+  submit(session: SubscriberSession, ask: Ask): void {
     const queue = queueOf(session);
-    if (queue.waiting.length >= REQUESTS_WAITING_MAX) return false;
     const number = (session.lastRequest % MAX_REQUEST) + 1;
     session.lastRequest = number;
     const work = WORK_PER_REQUEST + (isLong(ask) ? DEVICES_PER_PAGE : ask.named!.devices.length);
@@ -95,7 +99,6 @@ export class RequestFlow {
       brought: mayOverlap(ask) ? new Set() : undefined,
     });
     this.advance(session);
-    return true;
   }
 
   /** A request waits for other nodes. The next turns are given after the poll. */
