@@ -92,6 +92,15 @@ export class SubscriberSession extends Session {
     return false;
   }
 
+  /** Positions that wait for a subscribe. */
+  get positionsNoted(): number {
+    return this.#since?.size ?? 0;
+  }
+
+  forgetSince(): void {
+    this.#since = undefined;
+  }
+
   /** A subscribe with the positions that were given before it, which it takes. Only of one that is not refused. */
   takeSince(ask: Ask): Ask {
     const since = this.#since;
