@@ -57,6 +57,16 @@ export const KEPT_EVENTS_PER_SLICE = 3200;
  */
 export const KEPT_EVENTS_UNSENT_MAX = 100_000;
 
+/** So many of them stands a device for whose events are not all sent: about 350 B beside them. */
+export const HELD_AS_EVENTS = 10;
+
+/**
+ * Kept events that a thread may hold as found, for all sessions together, of 24 B each: what five sessions may have.
+ * What is beyond is looked up once more when its turn comes. And those that may be looked up for requests that the owner
+ * has not answered: more requests wait.
+ */
+export const KEPT_EVENTS_FOUND_MAX = 500_000;
+
 /**
  * What requests of all rings may cost in one poll, in devices named: a larger request comes alone, at about 1.5 µs a
  * device. An event of another peer waits for one of these at most.

@@ -21,10 +21,11 @@ import { Charges } from './charges.ts';
 import { Deliverer } from './deliver/deliverer.ts';
 import { PastSearches } from './deliver/past-searches.ts';
 import { RequestFlow } from './deliver/request-flow.ts';
-import type { Ask } from './deliver/request-queue.ts';
+import { type Ask, hasRoom } from './deliver/request-queue.ts';
 import { type SendQueueLimits, sendQueueLimits } from './deliver/send-queues.ts';
 import { SubscriberRecords } from './deliver/subscriber-records.ts';
 import type { SubscriberSession } from './deliver/subscriber-session.ts';
+import { TOO_MANY_POSITIONS, WaitingNames } from './deliver/waiting-names.ts';
 import type { EdgeDeps, EdgeSession, EdgeSettings } from './edge-deps.ts';
 import { hasExpired, Liveness } from './liveness.ts';
 import { MqttPeers } from './mqtt/peers.ts';
@@ -53,6 +54,7 @@ export class Edge {
   /** Those with connections of their own. */
   readonly #sessions = new Map<number, EdgeSession>();
   readonly #requests: RequestFlow;
+  readonly #names: WaitingNames;
   readonly #owner: SessionRecords;
   readonly charges: Charges;
   /** The last poll left records behind, so that the sockets get their turn. */
@@ -94,8 +96,10 @@ export class Edge {
     const unsentTo = (session: SubscriberSession) => this.deliverer.replays.unsentTo(session);
     const searches = new PastSearches({ clock, reader: deps.reader, presence, charges, unsentTo, over });
     const { historyEvents: keptEventsMax } = settings;
+    const names = new WaitingNames({ clock, counters, subscriptionsMax: presence.subscriptions.capacity });
+    this.#names = names;
     this.#requests = new RequestFlow({
-      ...{ line, clock, resumeBytes, isBehind, goesOut, searches, charges, keptEventsMax },
+      ...{ line, clock, resumeBytes, isBehind, goesOut, searches, charges, keptEventsMax, names },
     });
     const { deliverer } = this;
     const records = new SubscriberRecords({ deliverer, requests: this.#requests, searches, charges });
@@ -137,16 +141,8 @@ export class Edge {
       if (session?.kind !== SessionKind.subscriber || session.place === undefined) return [];
       const { connectedAt, bufferedBytes: queuedBytes, codec } = session;
       const { remoteAddress: address, transport } = session.place;
-      return [
-        {
-          session: number,
-          address,
-          transport,
-          encoding: encodingNames[codec.encoding]!,
-          connectedAt,
-          queuedBytes,
-        },
-      ];
+      const encoding = encodingNames[codec.encoding]!;
+      return [{ session: number, address, transport, encoding, connectedAt, queuedBytes }];
     });
   }
 
@@ -282,9 +278,16 @@ export class Edge {
     this.refuse(session, { code: errors.rateLimit.code, message, id, retryAfterMs }, codec);
   }
 
-  /** Forwards a subscriber's request to the owner. @returns false if too many requests wait; the subscriber is told */
-  request(session: SubscriberSession, ask: Ask, now: number): boolean {
-    if (this.#requests.submit(session, ask)) return true;
+  /**
+   * Forwards a subscriber's request to the owner.
+   * @param isFramed it came in a frame: a subscribe takes the positions of the frames before it
+   * @returns false if too many requests wait; the subscriber is told
+   */
+  request(session: SubscriberSession, ask: Ask, now: number, isFramed = false): boolean {
+    if (hasRoom(session)) {
+      this.#requests.submit(session, isFramed ? session.takeSince(ask) : ask);
+      return true;
+    }
     this.#deps.counters.add(Counter.droppedSubscriberRate);
     const message = 'too many requests of this subscriber wait for an answer';
     const retryAfterMs = Math.max(RETRY_MS_MIN, this.charges.waitMs(session, 1, now));
@@ -297,10 +300,8 @@ export class Edge {
     session: SubscriberSession,
     { id, since }: { readonly id: string; readonly since: ReadonlyMap<string, StreamPosition> },
   ): void {
-    const held = session.requests?.positions ?? 0;
-    if (session.noteSince(since, SINCE_MAX - held)) return;
-    const message = `more than ${SINCE_MAX} positions wait to be used`;
-    this.refuse(session, { code: errors.limit.code, message, id });
+    if (this.#names.note(session, since)) return;
+    this.refuse(session, { code: errors.limit.code, message: TOO_MANY_POSITIONS, id });
   }
 
   /** A subscriber showed a sign of life. @param isActivity whether it counts for its subscriptions too */
@@ -392,7 +393,5 @@ export class Edge {
 
 /** How much of the owner's answers may be unread when the edge asks for more: a quarter of a request's answers. */
 const ANSWER_BACKLOG_BYTES = 16 * 1024;
-/** Positions of one subscriber that may wait, including those of requests and of filters with pages still to come. */
-const SINCE_MAX = 100_000;
 /** How long a peer is told to wait if its requests wait for those of others. */
 const RETRY_MS_MIN = 50;

@@ -11,7 +11,7 @@ import { ALL_TYPES, typeBit } from '../wire/events.ts';
 import { KeptKind } from './kept-event.ts';
 import type { HistoryMemory } from './memory.ts';
 import { KeptRecords } from './records.ts';
-import { FOUND_CELLS, Replay } from './replay.ts';
+import { FOUND_CELLS, Replay, type Rest } from './replay.ts';
 
 export interface KeptLimits {
   /** Events that count as kept, per device. */
@@ -116,6 +116,18 @@ export class HistoryReader {
     }
     this.#walk(device, { after: seq, countMax: Number.POSITIVE_INFINITY, types }, walked);
     return this.#replaySince(device, seq);
+  }
+
+  /**
+   * What is left of a replay, found again. Not of `last`, which has few events. What has left the log since, or counts as
+   * kept no longer, is reported as a gap.
+   * @param device as it was for the replay
+   */
+  again(device: DeviceAsOf, { left, oldest, since }: Rest, types: number): Replay {
+    if (since !== undefined) return this.since(device, since, types);
+    const after = oldest - 1;
+    this.#walk(device, { after, countMax: left, types });
+    return this.#count < left ? this.#replaySince(device, after) : this.#replayFound(device);
   }
 
   /** Walks ahead of a replay, so that little is left to walk. @returns undefined: the device has no event in the log */

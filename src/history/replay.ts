@@ -28,6 +28,16 @@ export interface Found {
   readonly since: number | undefined;
 }
 
+/** What is left of a replay whose events were dropped, to be found again: see `HistoryReader.again`. */
+export interface Rest {
+  /** Events that were found and not handed out. */
+  readonly left: number;
+  /** Seq of the oldest of them. */
+  readonly oldest: number;
+  /** See `Found`. */
+  readonly since: number | undefined;
+}
+
 /** Cells of `Found.events` per event. */
 export const FOUND_CELLS = 3;
 
@@ -80,6 +90,17 @@ export class Replay {
   /** Of these, those that were not handed out. */
   get left(): number {
     return this.#next / FOUND_CELLS + 1;
+  }
+
+  /** What is left, if its events are dropped now. Not while `next` runs. */
+  get rest(): Rest {
+    const { left } = this;
+    const { events, since } = this.#found;
+    return {
+      left,
+      oldest: left > 0 ? events[this.#next + 1]! : 0,
+      since: since === undefined ? undefined : this.#covered,
+    };
   }
 
   /** The event record that `next` found last, at offset 0. Use it before you use the reader again. */

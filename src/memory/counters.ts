@@ -59,7 +59,7 @@ const names = [
   'queuedBytes', // gauge: bytes in all send queues at the last check
   'closedOverQueue', // subscribers closed as slow: over the hard limit of their send queue
   'closedLagging', // slow for too long
-  'closedOverBudget', // with the largest queues when all together were over their budget
+  'closedOverBudget', // with the most when all queues, or requests that wait, were over their budget
   'closedFarOverRate', // peers closed for asking for many times their rate
   'replayed', // events of history that subscribers got
   'loopLagSeconds', // gauge: the worst of the last second

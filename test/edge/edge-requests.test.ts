@@ -159,8 +159,7 @@ describe('the requests of a subscriber', () => {
     thread.edge.noteSince(session, { id: '1', since: new Map([['more', position]]) });
     expect(frames.splice(0)).toEqual([{ ...refusal, id: 1 }]);
     thread.edge.noteSince(session, { id: '', since: positions(60_000) });
-    thread.edge.request(session, session.withSince({ ...list(''), op: 'subscribe' }), 0);
-    session.sinceUsed();
+    thread.edge.request(session, { ...list(''), op: 'subscribe' }, 0, true);
     thread.edge.noteSince(session, { id: '2', since: positions(40_001) });
     expect(frames.splice(0)).toEqual([{ ...refusal, id: 2 }]);
     thread.edge.noteSince(session, { id: '', since: positions(40_000) });

@@ -5,6 +5,7 @@
 import type { Clock } from '../../clock.ts';
 import { closes } from '../../codes.ts';
 import type { HistoryReader } from '../../history/reader.ts';
+import { KEPT_EVENTS_FOUND_MAX } from '../../limits.ts';
 import { Counter, type Counters } from '../../memory/counters.ts';
 import type { RecordViews, RingConsumer } from '../../memory/ring.ts';
 import type { PresenceReader } from '../../presence/reader.ts';
@@ -103,6 +104,7 @@ export class Deliverer {
       clock,
       counters,
       queueBytes: limits.queueBytes / 2,
+      foundMax: KEPT_EVENTS_FOUND_MAX,
       finish: () => this.finish(),
       join: (session, attached) => this.#join(session, attached),
       charges: deps.charges,

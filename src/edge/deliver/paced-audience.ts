@@ -19,6 +19,9 @@ const LANES = [MESSAGE, PONG] as const;
 type LaneIndex = (typeof LANES)[number];
 const LANE_TYPES = [EventType.message, EventType.pong] as const;
 
+/** A copy of up to this length is used again for the next event. Larger ones go when nobody waits for them. */
+const REUSED_BYTES_MAX = 1024;
+
 /** An event that waits for its turn. */
 export interface Waiting {
   /** A copy of it, at their start. Several may share it. */
@@ -169,6 +172,7 @@ export class PacedLane {
   #end(): void {
     this.waiting = 0;
     this.#late = undefined;
+    this.#group.audience.letGo(this.#index);
   }
 }
 
@@ -217,7 +221,7 @@ export class PacedAudience {
   readonly device: number;
   readonly paces: Paces;
   /** By lane: a copy of the newest event that anybody waits for. */
-  readonly newest: RecordViews[] = [];
+  readonly newest: (RecordViews | undefined)[] = [];
   /** Bits of the lanes whose copy a subscriber may have taken along, so it must not be overwritten. */
   #taken = 0;
   /** One for each pace at which the device is followed. */
@@ -314,7 +318,16 @@ export class PacedAudience {
     }
     group.leave(session, paces.cohortsOf(session)!);
     paces.exit(session);
-    if (group.cohorts.length === 0) this.#groups = this.#groups.filter((one) => one !== group);
+    if (group.cohorts.length > 0) return;
+    this.#groups = this.#groups.filter((one) => one !== group);
+    for (const index of LANES) this.letGo(index);
+  }
+
+  /** Keeps no large event for which nobody waits: there may be a hundred thousand devices. */
+  letGo(index: LaneIndex): void {
+    const kept = this.newest[index];
+    if (kept === undefined || kept.u8.length <= REUSED_BYTES_MAX) return;
+    if (this.#groups.every(({ lanes }) => lanes[index]!.waiting === 0)) this.newest[index] = undefined;
   }
 
   /** An event of the device; it stays in the ring until the next flush. */

@@ -2,13 +2,16 @@
  * Looks up the past events that a subscribe asks for before the request goes to the owner, because the answer says
  * whether all of them are there, and a thousand devices may have a hundred events each. It works in slices, so that
  * nobody else on the thread waits. After the answer, only newer events are looked up.
+ *
+ * A request waits while much of what was found for its session before is not sent yet, or while much was found for
+ * requests of all sessions that the owner has not answered yet, which no peer can delay.
  */
 import type { Clock } from '../../clock.ts';
 import { foundCount, type HistoryReader, type Walked } from '../../history/reader.ts';
-import { KEPT_EVENTS_UNSENT_MAX } from '../../limits.ts';
+import { KEPT_EVENTS_FOUND_MAX, KEPT_EVENTS_UNSENT_MAX } from '../../limits.ts';
 import type { PresenceReader } from '../../presence/reader.ts';
 import type { Charges } from '../charges.ts';
-import { wantedOf, wantsHistory } from './replays.ts';
+import { wantedOf, wantsHistory, wantsPast } from './replays.ts';
 import type { Pending } from './request-queue.ts';
 import { FREE, Slice, Slices } from './slices.ts';
 import type { SubscriberSession } from './subscriber-session.ts';
@@ -38,6 +41,8 @@ export class PastSearches {
   readonly #slices: Slices;
   /** Its search is in its first slice. */
   #starting: SubscriberSession | undefined;
+  /** Events found for requests that are not answered yet. */
+  #events = 0;
 
   constructor(deps: PastSearchesDeps) {
     this.#deps = deps;
@@ -57,6 +62,15 @@ export class PastSearches {
     return pending.found !== undefined;
   }
 
+  /** @returns what was found of the device for the request, which takes it */
+  take({ found }: Pick<Pending, 'found'>, device: string): Walked | undefined {
+    const walked = found?.get(device);
+    if (walked === undefined) return undefined;
+    found!.delete(device);
+    this.#events -= foundCount(walked.events);
+    return walked;
+  }
+
   /** The session has ended; drops its search. */
   forget(session: SubscriberSession): void {
     const { inFlight, waiting } = session.requests!;
@@ -71,8 +85,11 @@ export class PastSearches {
    * could keep this thread searching for nothing.
    */
   chargeUnused(session: SubscriberSession, search: Pick<Pending, 'found'> | undefined): void {
-    for (const walked of search?.found?.values() ?? [])
-      this.#deps.charges.rows(session, foundCount(walked.events));
+    for (const walked of search?.found?.values() ?? []) {
+      const events = foundCount(walked.events);
+      this.#deps.charges.rows(session, events);
+      this.#events -= events;
+    }
     search?.found?.clear();
   }
 
@@ -81,8 +98,8 @@ export class PastSearches {
     if (search === undefined) return Slice.through;
     const { pending, found } = search;
     const { devices } = pending.named!;
-    if (search.at === 0 && this.#deps.unsentTo(session) > KEPT_EVENTS_UNSENT_MAX) return Slice.blocked;
-    while (search.at < devices.length) {
+    if (search.at === 0 && this.#mustWait(session)) return Slice.blocked;
+    while (wantsHistory(pending.past) && search.at < devices.length) {
       const end = this.#slices.look(session, 0);
       if (end !== Slice.through) return end;
       this.#find(pending, devices[search.at++]!, found);
@@ -93,6 +110,10 @@ export class PastSearches {
     return Slice.through;
   }
 
+  #mustWait(session: SubscriberSession): boolean {
+    return this.#events > KEPT_EVENTS_FOUND_MAX || this.#deps.unsentTo(session) > KEPT_EVENTS_UNSENT_MAX;
+  }
+
   #find({ past, types }: Pending, id: string, found: Map<string, Walked>): void {
     const { presence, reader } = this.#deps;
     const slot = presence.findDevice(id);
@@ -101,11 +122,13 @@ export class PastSearches {
     const device = { slot, generation: Atomics.load(rows.generation, slot) };
     const wanted = wantedOf(past, { device: id, epoch: rows.epoch[slot]!, seq: rows.seq[slot]! }, types);
     const walked = wanted && reader.walk(device, wanted);
-    if (walked !== undefined) found.set(id, walked);
+    if (walked === undefined) return;
+    found.set(id, walked);
+    this.#events += foundCount(walked.events);
   }
 }
 
-/** Whether it names devices and asks for more than their newest events. */
+/** Whether it names devices and asks for their past. The newest events of each are not looked up before the answer. */
 function isSearched({ op, named, past }: Pending): boolean {
-  return op === 'subscribe' && named !== undefined && named.devices.length > 0 && wantsHistory(past);
+  return op === 'subscribe' && named !== undefined && named.devices.length > 0 && wantsPast(past);
 }

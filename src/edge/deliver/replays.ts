@@ -2,10 +2,12 @@
  * Replays of kept events: the past that a subscriber asked for, before the live events. A replay reads the history log
  * directly and costs the owner nothing. If the peer cannot take it all at once, the device's live events are held back:
  * the replay continues from the log until it has caught up, and only then does the session enter the device's topic.
+ * What was found for all sessions together is bounded: beyond it, a device's events are found again when their turn
+ * comes, so sessions that read nothing take no room from those that do.
  */
 import { foundCount, type HistoryReader, type Walked, type Wanted } from '../../history/reader.ts';
-import { type Replay, Step } from '../../history/replay.ts';
-import { DEVICES_PER_SLICE, KEPT_EVENTS_PER_SLICE } from '../../limits.ts';
+import { Replay, type Rest, Step } from '../../history/replay.ts';
+import { DEVICES_PER_SLICE, HELD_AS_EVENTS, KEPT_EVENTS_PER_SLICE } from '../../limits.ts';
 import { Counter, type Counters } from '../../memory/counters.ts';
 import type { RecordViews } from '../../memory/ring.ts';
 import { EventField, EventFlag } from '../../records/event.ts';
@@ -22,6 +24,8 @@ export interface ReplaysDeps extends SlicesDeps {
   readonly reader: HistoryReader;
   readonly encoder: EventEncoder;
   readonly counters: Counters;
+  /** Events that may be found and not sent yet, for all sessions together. */
+  readonly foundMax: number;
   /** Sends the events so far to their topics, because a session may enter one only between rounds. */
   readonly finish: () => void;
   /** The session enters the device's topic. */
@@ -29,6 +33,8 @@ export interface ReplaysDeps extends SlicesDeps {
 }
 
 const GAP_REASON = 'history';
+/** A replay of fewer events takes hardly more than what is left when they are dropped. */
+const DROPPED_MIN = 4;
 
 /** One device of one session, from the answer until its live events may be sent. */
 interface Held {
@@ -36,8 +42,11 @@ interface Held {
   readonly device: number;
   readonly generation: number;
   readonly names: DeviceNames;
-  replay: Replay;
-  /** Where that ends. */
+  /** What is being sent; or what is left of it, to be found again. */
+  replay: Replay | Rest;
+  /** Bits of the types that it was found for. */
+  types: number;
+  /** Where it ends. */
   covered: number;
   /**
    * In a replay of events that came meanwhile: bits of the types followed then. Undefined while it replays the past.
@@ -49,17 +58,19 @@ interface Held {
   lastSeq: number;
   attached: Attached | undefined;
   /** Bits of the types that were followed up to a seq, before others: oldest first. */
-  readonly before: { readonly types: number; readonly seq: number }[];
+  before: { readonly types: number; readonly seq: number }[] | undefined;
 }
 
 export class Replays {
   readonly #deps: ReplaysDeps;
-  /** By session, in the order of the answer. */
-  readonly #bySession = new Map<SubscriberSession, Set<Held>>();
+  /** By session and device, in the order of the answer. */
+  readonly #bySession = new Map<SubscriberSession, Map<number, Held>>();
   readonly #byDevice = new Map<number, Set<Held>>();
   /** While a new owner reports who gets what: those that it has not named. */
   readonly #unconfirmed = new Set<Held>();
   readonly #slices: Slices;
+  /** Events that are held as found, of replays that may be dropped. */
+  #found = 0;
 
   constructor(deps: ReplaysDeps) {
     this.#deps = deps;
@@ -108,27 +119,36 @@ export class Replays {
       generation,
       names: new DeviceNames(id),
       replay,
+      types,
       covered: seq,
       meanwhile: undefined,
       told: 0,
       lastSeq: seq,
       attached: undefined,
-      before: [],
+      before: undefined,
     };
+    this.#found += droppable(replay);
+    this.#makeRoom(held);
     const others = this.#bySession.get(session);
-    if (others === undefined) this.#bySession.set(session, new Set([held]));
-    else others.add(held);
+    if (others === undefined) this.#bySession.set(session, new Map([[slot, held]]));
+    else others.set(slot, held);
     const ofDevice = this.#byDevice.get(slot);
     if (ofDevice === undefined) this.#byDevice.set(slot, new Set([held]));
     else ofDevice.add(held);
     return recovered;
   }
 
-  /** Events that were found for the session and are not sent yet: each takes some 24 bytes. */
+  /** Events that were found for the session and are not sent yet; each device counts for some, too. */
   unsentTo(session: SubscriberSession): number {
     let events = 0;
-    for (const { replay } of this.#bySession.get(session) ?? []) events += replay.left;
+    for (const { replay } of this.#bySession.get(session)?.values() ?? [])
+      events += HELD_AS_EVENTS + replay.left;
     return events;
+  }
+
+  /** Events that are held for all sessions together, apart from replays of very few. */
+  get found(): number {
+    return this.#found;
   }
 
   /** Whether the session's replay of the device is under way. */
@@ -143,7 +163,10 @@ export class Replays {
     if (held === undefined) return false;
     this.#unconfirmed.delete(held);
     const types = held.attached?.types;
-    if (types !== undefined && types !== attached.types) held.before.push({ types, seq: attached.seq });
+    if (types !== undefined && types !== attached.types) {
+      held.before ??= [];
+      held.before.push({ types, seq: attached.seq });
+    }
     held.attached = attached;
     held.lastSeq = Math.max(held.lastSeq, attached.seq);
     return true;
@@ -162,7 +185,7 @@ export class Replays {
 
   /** The session is over. What was found for it costs the same: its peer may come back and ask again. */
   forget(session: SubscriberSession): void {
-    for (const held of [...(this.#bySession.get(session) ?? [])]) this.#giveUp(held);
+    for (const held of [...(this.#bySession.get(session)?.values() ?? [])]) this.#giveUp(held);
     this.#slices.forget(session);
   }
 
@@ -201,12 +224,37 @@ export class Replays {
   }
 
   #slice(session: SubscriberSession): Slice {
-    const queue = this.#bySession.get(session) ?? new Set();
+    const queue = this.#bySession.get(session) ?? new Map<number, Held>();
     let end: Slice = Slice.through;
     session.cork(() => {
-      while (end === Slice.through && queue.size > 0) end = this.#advance(queue.values().next().value!);
+      while (end === Slice.through && queue.size > 0) {
+        const held = queue.values().next().value!;
+        end = this.#advance(held);
+        if (end !== Slice.through) this.#makeRoom(held);
+      }
     });
     return end;
+  }
+
+  /** Where too much is held, what is left of this one is found again when its turn comes. */
+  #makeRoom(held: Held): void {
+    const { replay } = held;
+    if (this.#found <= this.#deps.foundMax || !(replay instanceof Replay) || droppable(replay) === 0) return;
+    this.#use(held, replay.rest);
+  }
+
+  #use(held: Held, replay: Replay | Rest): void {
+    this.#found += droppable(replay) - droppable(held.replay);
+    held.replay = replay;
+  }
+
+  /** @returns what is sent of the device next */
+  #replayOf(held: Held): Replay {
+    const { device: slot, generation, covered: seq, replay, types } = held;
+    if (replay instanceof Replay) return replay;
+    const again = this.#deps.reader.again({ slot, generation, seq }, replay, types);
+    this.#use(held, again);
+    return again;
   }
 
   #advance(held: Held): Slice {
@@ -215,22 +263,24 @@ export class Replays {
     let looked = 0;
     let sent = 0;
     let bytes = 0;
+    if (end !== Slice.through) return end;
+    const replay = this.#replayOf(held);
     while (end === Slice.through) {
-      const step = held.replay.next();
+      const step = replay.next();
       if (step === Step.End) {
         this.#deps.charges.rows(session, sent);
         this.#passPongs(held, held.covered);
         return this.#hasCaughtUp(held);
       }
       if (step === Step.Gap) {
-        this.#gap(held, held.replay.from, held.replay.to);
+        this.#gap(held, replay.from, replay.to);
         continue;
       }
-      this.#passPongs(held, held.replay.seq - 1);
-      held.told = held.replay.seq;
+      this.#passPongs(held, replay.seq - 1);
+      held.told = replay.seq;
       looked += 1;
-      if (isWanted(held)) {
-        bytes += this.#send(held, held.replay.views);
+      if (isWanted(held, replay.views)) {
+        bytes += this.#send(held, replay.views);
         sent += 1;
       }
       if (looked < STEPS_PER_LOOK && bytes < BYTES_PER_LOOK) continue;
@@ -245,10 +295,11 @@ export class Replays {
     const { reader, finish, join } = this.#deps;
     const { session, device: slot, generation, covered, lastSeq, attached } = held;
     if (attached !== undefined && lastSeq > covered) {
-      const { types, seq } = held.before.shift() ?? { types: attached.types, seq: lastSeq };
+      const { types, seq } = held.before?.shift() ?? { types: attached.types, seq: lastSeq };
       // Numbers that no kept event has were pongs': to know them, every kept event is looked at.
       const read = (types & typeBits.pong) !== 0 ? ALL_TYPES : types;
-      held.replay = reader.since({ slot, generation, seq }, covered, read);
+      this.#use(held, reader.since({ slot, generation, seq }, covered, read));
+      held.types = read;
       held.covered = Math.max(covered, seq);
       held.meanwhile = types;
       held.told = covered;
@@ -285,16 +336,15 @@ export class Replays {
   }
 
   #find(session: SubscriberSession, device: number): Held | undefined {
-    // Stryker disable next-line ArrayDeclaration: what it held would be no session's
-    for (const held of this.#byDevice.get(device) ?? []) if (held.session === session) return held;
-    return undefined;
+    return this.#bySession.get(session)?.get(device);
   }
 
   #remove(held: Held): void {
     const { session, device } = held;
     this.#unconfirmed.delete(held);
+    this.#found -= droppable(held.replay);
     const queue = this.#bySession.get(session)!;
-    queue.delete(held);
+    queue.delete(device);
     // Stryker disable next-line ConditionalExpression: an empty list is as none, but would stay
     if (queue.size === 0) this.#bySession.delete(session);
     const ofDevice = this.#byDevice.get(device)!;
@@ -333,8 +383,13 @@ export function sliceFor(past: Past, eventsMax: number): number {
 }
 
 /** Whether the event in hand is of a type that was followed when it came, and is now: others may be asked for since. */
-function isWanted({ meanwhile = ALL_TYPES, attached, replay: { views } }: Held): boolean {
+function isWanted({ meanwhile = ALL_TYPES, attached }: Held, views: RecordViews): boolean {
   const isHub = (views.u8[EventField.flags]! & EventFlag.fromHub) !== 0;
   const types = meanwhile & (attached?.types ?? ALL_TYPES);
   return (types & typeBit(views.u8[EventField.type]!, isHub)) !== 0;
+}
+
+/** Events that are not held any more once the replay is dropped. */
+function droppable(replay: Replay | Rest): number {
+  return replay instanceof Replay && replay.count >= DROPPED_MIN ? replay.count : 0;
 }

@@ -7,7 +7,7 @@
  * covers the next.
  */
 import type { Clock } from '../../clock.ts';
-import { DEVICES_PER_PAGE, REQUEST_WORK_IN_FLIGHT, REQUESTS_WAITING_MAX } from '../../limits.ts';
+import { DEVICES_PER_PAGE, REQUEST_WORK_IN_FLIGHT } from '../../limits.ts';
 import { LinkedList } from '../../linked-list.ts';
 import type { FilterEntry, Notice } from '../../records/replies.ts';
 import { COST_PER_DEVICE } from '../allowance.ts';
@@ -21,6 +21,7 @@ import {
   type Answered,
   type Ask,
   isLong,
+  keepsOthers,
   mayBeDeferred,
   type PastToBring,
   type Pending,
@@ -29,6 +30,7 @@ import {
   unaskedOf,
 } from './request-queue.ts';
 import type { SubscriberSession } from './subscriber-session.ts';
+import type { WaitingNames } from './waiting-names.ts';
 
 /** The cost of a request for the owner, besides the devices that it names, in devices. */
 const WORK_PER_REQUEST = 8;
@@ -48,6 +50,8 @@ export interface RequestFlowDeps {
   readonly keptEventsMax: number;
   /** Whether this edge has not yet done what earlier answers bring with them. */
   readonly isBehind: () => boolean;
+  /** Told of each session whose requests are more, or fewer. */
+  readonly names: Pick<WaitingNames, 'look' | 'forget'>;
   /** A request goes to the owner. Its subscriber is not silent, however long the request has waited here. */
   readonly goesOut: (session: SubscriberSession) => void;
 }
@@ -79,10 +83,9 @@ export class RequestFlow {
     this.#deps = deps;
   }
 
-  /** @returns false when too many requests of the subscriber wait already */
-  submit(session: SubscriberSession, ask: Ask): boolean {
+  /** Takes a request for which there is room. */
+  submit(session: SubscriberSession, ask: Ask): void {
     const queue = queueOf(session);
-    if (queue.waiting.length >= REQUESTS_WAITING_MAX) return false;
     const number = (session.lastRequest % MAX_REQUEST) + 1;
     session.lastRequest = number;
     const work = WORK_PER_REQUEST + (isLong(ask) ? DEVICES_PER_PAGE : ask.named!.devices.length);
@@ -94,8 +97,8 @@ export class RequestFlow {
       isDeferred: false,
       brought: mayOverlap(ask) ? new Set() : undefined,
     });
+    this.#deps.names.look(session);
     this.advance(session);
-    return true;
   }
 
   /** A request waits for other nodes. The next turns are given after the poll. */
@@ -119,7 +122,10 @@ export class RequestFlow {
     pending.isDeferred = false;
     pending.isPaged = more;
     if (more && pending.named === undefined) pending.pages ??= new LongAnswer();
-    if (!more) queue.inFlight.splice(at, 1);
+    if (!more) {
+      queue.inFlight.splice(at, 1);
+      this.#deps.names.look(session);
+    }
     this.#pageCame(session, queue, request, more);
     return { ...pending, isNamed: pending.named !== undefined };
   }
@@ -147,13 +153,14 @@ export class RequestFlow {
       queue.pasts ??= new Map();
       queue.pasts.set(filter, { past, types, brought });
     }
+    this.#deps.names.look(session);
   }
 
   /** @returns the past that a page brings; undefined: none */
   pastOf(session: SubscriberSession, filter: string, page: number, more: boolean): PastToBring | undefined {
     if (page === 0) return undefined; // one device that has just appeared
     const past = session.requests?.pasts?.get(filter);
-    if (!more) session.requests?.pasts?.delete(filter);
+    if (!more && session.requests?.pasts?.delete(filter)) this.#deps.names.look(session);
     return past;
   }
 
@@ -185,6 +192,7 @@ export class RequestFlow {
 
   /** The session is over. */
   forget(session: SubscriberSession): void {
+    this.#deps.names.forget(session);
     const queue = session.requests;
     if (queue === undefined) return;
     this.#work -= queue.work;
@@ -386,11 +394,6 @@ export class RequestFlow {
 function mayOverlap({ named, past }: Ask): boolean {
   if (named === undefined || named.filters.length === 0 || !wantsPast(past)) return false;
   return named.devices.length + named.filters.length > 1;
-}
-
-/** Whether a request in flight delays the next one of its session. */
-function keepsOthers(pending: Pending): boolean {
-  return pending.isDeferred || isLong(pending);
 }
 
 const MAX_REQUEST = 2 ** 31;

@@ -1,7 +1,7 @@
 /** The unanswered requests of one subscriber. */
 
 import type { Walked } from '../../history/reader.ts';
-import { DEVICES_PER_PAGE } from '../../limits.ts';
+import { DEVICES_PER_PAGE, REQUESTS_WAITING_MAX } from '../../limits.ts';
 import type { ListNode } from '../../linked-list.ts';
 import { Notice } from '../../records/replies.ts';
 import type { Asked } from '../../wire/codec.ts';
@@ -85,6 +85,14 @@ export class RequestQueue {
     return count;
   }
 
+  /** Ids and positions that it holds. */
+  get names(): number {
+    let count = this.positions;
+    for (const { named } of [...this.inFlight, ...this.waiting])
+      if (named !== undefined) count += named.devices.length + named.filters.length + named.malformed.length;
+    return count;
+  }
+
   get isPaging(): boolean {
     return this.pages !== undefined && this.pages.size > 0;
   }
@@ -112,6 +120,16 @@ export function mayBeDeferred({ op }: Ask): boolean {
 /** Whether it concerns more devices than it names. */
 export function isLong({ named }: Ask): boolean {
   return named === undefined || named.filters.length > 0;
+}
+
+/** Whether a request in flight delays the next one of its session. */
+export function keepsOthers(pending: Pending): boolean {
+  return pending.isDeferred || isLong(pending);
+}
+
+/** Whether fewer requests of the subscriber wait than may. */
+export function hasRoom({ requests }: SubscriberSession): boolean {
+  return requests === undefined || requests.waiting.length < REQUESTS_WAITING_MAX;
 }
 
 export function queueOf(session: SubscriberSession): RequestQueue {

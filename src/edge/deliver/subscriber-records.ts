@@ -30,7 +30,7 @@ import type { SubscriberSession } from './subscriber-session.ts';
 export interface SubscriberRecordsDeps {
   readonly deliverer: Deliverer;
   readonly requests: RequestFlow;
-  readonly searches: Pick<PastSearches, 'chargeUnused'>;
+  readonly searches: Pick<PastSearches, 'chargeUnused' | 'take'>;
   readonly charges: Pick<Charges, 'rows'>;
 }
 
@@ -219,19 +219,14 @@ export class SubscriberRecords {
   }
 
   /** The device's past comes before its next events. */
-  #begin(
-    session: SubscriberSession,
-    entry: Entry,
-    { past, types, brought, found }: PastToBring,
-    isFollowed: boolean,
-  ): Told {
-    const { deliverer } = this.#deps;
+  #begin(session: SubscriberSession, entry: Entry, asked: PastToBring, isFollowed: boolean): Told {
+    const { deliverer, searches } = this.#deps;
+    const { past, types, brought } = asked;
     const { deviceSlot } = entry;
     const isWanted = past.last || past.history > 0;
     if (isFollowed && !(isWanted && deliverer.holdBack(session, deviceSlot))) return entry;
     brought?.add(deviceSlot);
-    const walked = found?.get(entry.device);
-    found?.delete(entry.device);
+    const walked = searches.take(asked, entry.device);
     return { ...entry, recovered: deliverer.replays.begin(session, entry, past, types, walked) };
   }
 }

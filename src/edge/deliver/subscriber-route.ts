@@ -90,10 +90,7 @@ export class SubscriberRoute implements ListenerHandlers<SubscriberSession> {
     else if (!parsed.ok) edge.refuse(session, parsed);
     else if (parsed.op === 'list') edge.request(session, { ...LIST, id: parsed.id }, now);
     else if (parsed.op === 'since') edge.noteSince(session, parsed);
-    else if ('named' in parsed) {
-      const isTaken = edge.request(session, session.withSince(parsed), now);
-      if (isTaken && parsed.op === 'subscribe') session.sinceUsed();
-    }
+    else if ('named' in parsed) edge.request(session, parsed, now, true);
   }
 
   controlPong({ session }: SubscriberConnection): void {

@@ -92,16 +92,22 @@ export class SubscriberSession extends Session {
     return false;
   }
 
-  /** A subscribe with the positions that were given before it. */
-  withSince(ask: Ask): Ask {
-    if (this.#since === undefined || ask.op !== 'subscribe') return ask;
-    const since = new Map([...this.#since, ...ask.past.since]);
-    return { ...ask, past: { ...ask.past, since } };
+  /** Positions that wait for a subscribe. */
+  get positionsNoted(): number {
+    return this.#since?.size ?? 0;
   }
 
-  /** The subscribe was accepted; a refused one leaves the positions for the next. */
-  sinceUsed(): void {
+  forgetSince(): void {
     this.#since = undefined;
+  }
+
+  /** A subscribe with the positions that were given before it, which it takes. Only of one that is not refused. */
+  takeSince(ask: Ask): Ask {
+    const since = this.#since;
+    if (since === undefined || ask.op !== 'subscribe') return ask;
+    this.#since = undefined; // not copied: there may be a hundred thousand
+    for (const [device, position] of ask.past.since) since.set(device, position);
+    return { ...ask, past: { ...ask.past, since } };
   }
 
   get encoding(): Encoding {

@@ -71,26 +71,39 @@ export class MqttRequests {
 
   /** Queues a request, or refuses it if the client is over its rate or has too many waiting. */
   add(request: Request): void {
-    const bytes = filtersOf(request).reduce((sum, filter) => sum + filter.length, 0);
+    const bytes = bytesOf(request);
     const isAffordable = this.#peer.host.charge(1 + countOf(request) * CHARGE_PER_FILTER);
-    const hasRoom =
-      this.#waiting.length < WAITING_REQUESTS_MAX &&
-      this.#waitingFilters + request.filters.length <= WAITING_FILTERS_MAX &&
-      this.#waitingBytes + bytes <= WAITING_FILTER_BYTES_MAX;
     // UNSUBACK of 3.1.1 cannot refuse, so the request is charged and carried out.
     const mustTake = !isSubscribe(request) && this.#peer.client.version === 4;
-    if (!isAffordable && !mustTake) {
-      this.#refuse(request, OVER_RATE);
-    } else if (hasRoom || !this.#isBusy) {
-      this.#waiting.push(request);
-      this.#waitingFilters += request.filters.length;
-      this.#waitingBytes += bytes;
-      this.#next();
-    } else if (mustTake) {
-      this.#peer.disconnect(Reason.quotaExceeded, TOO_MANY, closes.rateLimit.code);
-    } else {
-      this.#refuse(request, TOO_MANY);
-    }
+    if (!isAffordable && !mustTake) this.#refuse(request, OVER_RATE);
+    else if (!this.#isBusy || this.#hasRoom(request.filters.length, bytes)) this.#queue(request, bytes);
+    else if (!mustTake) this.#refuse(request, TOO_MANY);
+    else if (this.#hasRoom(0, 0)) this.#queueNarrowed(request);
+    else this.#peer.disconnect(Reason.quotaExceeded, TOO_MANY, closes.rateLimit.code);
+  }
+
+  #hasRoom(filters: number, bytes: number): boolean {
+    return (
+      this.#waiting.length < WAITING_REQUESTS_MAX &&
+      this.#waitingFilters + filters <= WAITING_FILTERS_MAX &&
+      this.#waitingBytes + bytes <= WAITING_FILTER_BYTES_MAX
+    );
+  }
+
+  #queue(request: Request, bytes: number): void {
+    this.#waiting.push(request);
+    this.#waitingFilters += request.filters.length;
+    this.#waitingBytes += bytes;
+    this.#next();
+  }
+
+  /** Names each topic filter once, and only those that the client has or has asked for: so it need not fit. */
+  #queueNarrowed(request: Unsubscribe): void {
+    const asked = new Set(this.#waiting.filter(isSubscribe).flatMap(filtersOf));
+    const { subscriptions } = this.#peer;
+    const isKnown = (filter: string): boolean => subscriptions.mayHave(filter) || asked.has(filter);
+    const narrowed = { ...request, filters: [...new Set(request.filters)].filter(isKnown) };
+    this.#queue(narrowed, bytesOf(narrowed));
   }
 
   /**
@@ -183,7 +196,7 @@ export class MqttRequests {
       if (!isKind(request) || (taken.length > 0 && filters > REQUEST_FILTERS_MAX)) break;
       taken.push(request);
       this.#waitingFilters -= request.filters.length;
-      for (const filter of filtersOf(request)) this.#waitingBytes -= filter.length;
+      this.#waitingBytes -= bytesOf(request);
     }
     this.#waiting.splice(0, taken.length);
     return taken;
@@ -347,7 +360,12 @@ function filtersOf(request: Request): readonly string[] {
   return isSubscribe(request) ? request.filters.map(({ filter }) => filter) : request.filters;
 }
 
-function isSubscribe(request: Pick<Request, 'filters'>): request is Subscribe {
+/** Of the topic filters, characters. */
+function bytesOf(request: Request): number {
+  return filtersOf(request).reduce((sum, filter) => sum + filter.length, 0);
+}
+
+function isSubscribe(request: Request): request is Subscribe {
   return 'identifier' in request;
 }
 

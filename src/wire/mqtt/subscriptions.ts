@@ -66,6 +66,11 @@ export class MqttSubscriptions {
     return this.#byFilter.has(filter);
   }
 
+  /** Whether it has the topic filter, or will if the hub grants it. */
+  mayHave(filter: string): boolean {
+    return this.has(filter) || this.#pending?.has(filter) === true;
+  }
+
   /** @param coming what is asked for with it and is not among these yet */
   hasRoomFor(filter: string, coming: MqttSubscriptions): boolean {
     if (this.has(filter) || coming.has(filter)) return true;

@@ -2,7 +2,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { PastSearches } from '../../../src/edge/deliver/past-searches.ts';
 import { type Pending, queueOf } from '../../../src/edge/deliver/request-queue.ts';
 import { FOUND_CELLS } from '../../../src/history/replay.ts';
-import { KEPT_EVENTS_UNSENT_MAX, POLL_MS_MAX } from '../../../src/limits.ts';
+import { KEPT_EVENTS_FOUND_MAX, KEPT_EVENTS_UNSENT_MAX, POLL_MS_MAX } from '../../../src/limits.ts';
 import { ALL_TYPES } from '../../../src/wire/events.ts';
 import { type Past as Asked, NO_PAST } from '../../../src/wire/subscriber-ops.ts';
 import { FakeClock } from '../../support/fake-clock.ts';
@@ -116,6 +116,52 @@ describe('what of the past a subscribe may bring', () => {
     expect([bench.looked, bench.over]).toEqual([[0], ['s-1']]);
   });
 
+  it('is waited for in the same way by who wants only the newest events of each device', () => {
+    const bench = new Bench();
+    const peer = bench.peer();
+    const pending = bench.ask(peer, [bench.device(1)], { past: { ...NO_PAST, last: true } });
+    bench.unsent = KEPT_EVENTS_UNSENT_MAX + 1;
+    expect(bench.isOver(peer, pending)).toBe(false);
+    bench.unsent -= 1;
+    vi.advanceTimersByTime(20);
+    expect([bench.looked, bench.over]).toEqual([[], ['s-1']]);
+    expect(bench.isOver(peer, pending)).toBe(true);
+  });
+
+  it('is not looked up while too much is found for requests of all sessions, until these are answered', () => {
+    const bench = new Bench();
+    const each = 100;
+    const device = bench.device(each);
+    const many = KEPT_EVENTS_FOUND_MAX / each + 1;
+    // The same again and again: it is found for each request.
+    const asked = Array.from({ length: many }, () => {
+      const peer = bench.peer();
+      const pending = bench.ask(peer, [device], { past: { ...NO_PAST, history: each } });
+      expect(bench.isOver(peer, pending)).toBe(true);
+      return { peer, pending };
+    });
+    const [last, ends, used, unused] = [bench.peer(), ...asked.map(({ peer }) => peer)] as Peer[];
+    const waiting = bench.ask(last!, [device]);
+    const isWaiting = (): boolean => {
+      vi.advanceTimersByTime(20);
+      return waiting.found === undefined;
+    };
+    expect([bench.isOver(last!, waiting), isWaiting()]).toEqual([false, true]);
+    queueOf(ends!.session).waiting.push(asked[0]!.pending);
+    bench.searches.forget(ends!.session);
+    expect(isWaiting()).toBe(false);
+    const walked = bench.searches.take(asked[1]!.pending, 'd0');
+    expect(walked!.events.length / FOUND_CELLS).toBe(each);
+    expect(bench.searches.take(asked[1]!.pending, 'd0')).toBeUndefined();
+    bench.searches.chargeUnused(used!.session, asked[1]!.pending);
+    bench.searches.chargeUnused(unused!.session, asked[2]!.pending);
+    const next = asked
+      .slice(0, 3)
+      .map(({ peer }) => bench.ask(peer, [device], { past: { ...NO_PAST, history: each } }));
+    // What was given back three times, and the ten of the one that waited: two more find room, and not the third.
+    expect(next.map((pending, n) => bench.isOver(asked[n]!.peer, pending))).toEqual([true, true, false]);
+  });
+
   it('of two sessions takes turns', () => {
     const bench = new Bench();
     bench.takesMs = POLL_MS_MAX;
@@ -164,7 +210,7 @@ describe('what of the past a subscribe may bring', () => {
     const peer = bench.peer();
     const pending = bench.ask(peer, [bench.device(1)], more);
     expect(bench.isOver(peer, pending)).toBe(true);
-    expect([pending.found, bench.looked]).toEqual([undefined, []]);
+    expect([[...(pending.found ?? [])], bench.looked]).toEqual([[], []]);
   });
 });
 

@@ -31,6 +31,7 @@ class Bench extends Past {
       clock: this.history.clock,
       counters: this.counters,
       queueBytes: QUEUE_BYTES,
+      foundMax: Number.POSITIVE_INFINITY,
       finish: () => {
         this.joins.push('finish');
         this.finishing();
@@ -578,17 +579,20 @@ describe('a replay', () => {
     ]);
   });
 
-  it('counts what it has found and not sent', () => {
+  it('counts what it has found and not sent, and ten for each device', () => {
     const bench = new Bench();
     const [a, b] = [bench.device(3), bench.device(2)];
     const peer = bench.peer();
     peer.stalledFrom = 0;
     for (const device of [a, b]) bench.ask(peer, device, { history: 10 });
     expect([bench.replays.unsentTo(peer.session), bench.replays.unsentTo(bench.peer().session)]).toEqual([
-      5, 0,
+      25, 0,
     ]);
     bench.run(peer);
-    expect(bench.replays.unsentTo(peer.session)).toBe(5 - peer.frames.length);
+    expect([peer.frames.length, bench.replays.unsentTo(peer.session)]).toEqual([5, 0]);
+    peer.queued = QUEUE_BYTES + 1;
+    for (const device of [a, b]) bench.ask(peer, device, { history: 10 });
+    expect(bench.replays.unsentTo(peer.session)).toBe(25);
     bench.replays.detach(peer.session, b);
     bench.replays.forget(peer.session);
     expect(bench.replays.unsentTo(peer.session)).toBe(0);

@@ -83,7 +83,7 @@ describe('positions', () => {
 
   it('that were told go with the next subscribe and only with that; what it says itself counts', () => {
     const { session } = connected();
-    expect(session.withSince(subscribe)).toBe(subscribe);
+    expect(session.takeSince(subscribe)).toBe(subscribe);
     session.noteSince(
       new Map([
         ['a', at(1)],
@@ -93,9 +93,9 @@ describe('positions', () => {
     );
     session.noteSince(new Map([['b', at(2)]]), 9);
     const list: Ask = { ...subscribe, op: 'list' };
-    expect(session.withSince(list)).toBe(list);
+    expect(session.takeSince(list)).toBe(list);
     const past = { last: true, history: 3, since: new Map([['c', at(3)]]) };
-    const asked = session.withSince({ ...subscribe, past });
+    const asked = session.takeSince({ ...subscribe, past });
     expect({ ...asked, past: { ...asked.past, since: [...asked.past.since] } }).toEqual({
       ...subscribe,
       past: {
@@ -108,15 +108,13 @@ describe('positions', () => {
         ],
       },
     });
-    expect(session.withSince(subscribe)).not.toBe(subscribe);
-    session.sinceUsed();
-    expect(session.withSince(subscribe)).toBe(subscribe);
+    expect(session.takeSince(subscribe)).toBe(subscribe);
   });
 
   it('of the subscribe itself count more than those before', () => {
     const { session } = connected();
     session.noteSince(new Map([['a', at(1)]]), 9);
-    const asked = session.withSince({ ...subscribe, past: { ...NO_PAST, since: new Map([['a', at(5)]]) } });
+    const asked = session.takeSince({ ...subscribe, past: { ...NO_PAST, since: new Map([['a', at(5)]]) } });
     expect([...asked.past.since]).toEqual([['a', at(5)]]);
   });
 
@@ -124,7 +122,7 @@ describe('positions', () => {
     const { session } = connected();
     const told = (count: number) => new Map(Array.from({ length: count }, (_, n) => [`d${n}`, at(n)]));
     expect([session.noteSince(told(3), 3), session.noteSince(told(4), 3)]).toEqual([true, false]);
-    expect(session.withSince(subscribe)).toBe(subscribe);
+    expect(session.takeSince(subscribe)).toBe(subscribe);
   });
 });
 
