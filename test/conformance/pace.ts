@@ -79,6 +79,24 @@ export function pace({ env }: MatrixRow): void {
       expect(messages().map(({ data }) => data)).toEqual(['first', 'alarm', 'later']);
     });
 
+    it('gets the events of a type in their order, whatever their priority', async () => {
+      const { dev, device, subscriber } = await paced();
+      const acks = await sendAll(device, [
+        { type: 'message', priority: 'low', data: 1 },
+        { type: 'message', priority: 'high', data: 2 },
+        { type: 'status', priority: 'low', status: 'one' },
+        { type: 'status', priority: 'high', status: 'two' },
+        { type: 'pong', data: 1 },
+        { type: 'pong', priority: 'high', data: 2 },
+      ]);
+      for (const ack of acks)
+        await subscriber.frames.next(({ op, seq }) => op === 'event' && seq === ack.seq);
+      for (const type of ['message', 'status', 'pong']) {
+        const seqs = subscriber.events(dev).flatMap((event) => (event.type === type ? [event.seq!] : []));
+        expect(seqs).toEqual([...seqs].sort((one, other) => one - other));
+      }
+    });
+
     it('has its messages and pongs conflated each for itself', async () => {
       const types = ['message', 'pong', 'message', 'pong', 'message', 'pong'];
       const { subscriber, dev } = await sentAtOnce(paced, async ({ device, subscriber }) => {

@@ -21,7 +21,7 @@ import { deviceColumns } from '../../src/presence/columns.ts';
 import { DeviceState } from '../../src/presence/lifecycle.ts';
 import type { DeviceSlab } from '../../src/presence/memory.ts';
 import { EventField, EventFlag, eventBytes } from '../../src/records/event.ts';
-import { ALL_TYPES, EventType } from '../../src/wire/events.ts';
+import { ALL_TYPES, EventType, Priority } from '../../src/wire/events.ts';
 import { FakeClock } from '../support/fake-clock.ts';
 
 export const TTL_MS = 3_600_000;
@@ -29,6 +29,7 @@ export const TTL_MS = 3_600_000;
 export interface Sent {
   readonly type?: keyof typeof EventType;
   readonly fromHub?: boolean;
+  readonly isHigh?: boolean;
   readonly text?: string;
   /** Bytes of payload beside the text, all of one letter. */
   readonly pad?: number;
@@ -167,11 +168,12 @@ function decode({ u8, u16, u32, f64 }: RecordViews): { seq: number; text: string
 }
 
 export function recordOf(
-  { type = 'message', fromHub = false, text = '', pad = 0 }: Sent,
+  { type = 'message', fromHub = false, isHigh = false, text = '', pad = 0 }: Sent,
   receivedMs: number,
 ): EventRecord {
   const views = eventRecord({
     type: EventType[type],
+    priority: isHigh ? Priority.high : Priority.normal,
     received: receivedMs,
     flags: EventFlag.payloadIsJson | (fromHub ? EventFlag.fromHub : 0),
     status: type === 'status' && !fromHub ? 'charging' : '',

@@ -62,7 +62,7 @@ export class Cohort {
   hash: number;
   /** Changes whenever the set is changed in place or dropped. */
   version = 0;
-  /** High, normal, low: the order of sending. */
+  /** High, normal, low, in the order of sending. An event follows earlier ones of its device and type (`listOf`). */
   readonly noted: readonly NotedEvents[] = [new NotedEvents(), new NotedEvents(), new NotedEvents()];
   /** Something was noted. */
   isDue = false;

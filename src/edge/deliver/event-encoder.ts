@@ -35,9 +35,12 @@ export class EventEncoder {
     return this.#encode(this.#views, offset, names, encoding, start, false);
   }
 
-  /** Encodes a kept event, which is at the start of these views. @returns where it ends */
-  replay(views: RecordViews, names: DeviceNames, encoding: Encoding): number {
-    return this.#encode(views, 0, names, encoding, 0, true);
+  /**
+   * Encodes a kept event, which is at the start of these views.
+   * @param isReplay it is told as one @returns where it ends
+   */
+  kept(views: RecordViews, names: DeviceNames, encoding: Encoding, isReplay: boolean): number {
+    return this.#encode(views, 0, names, encoding, 0, isReplay);
   }
 
   /**

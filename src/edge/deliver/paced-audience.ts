@@ -6,7 +6,7 @@
 import type { RecordViews } from '../../memory/ring.ts';
 import { copyEvent, EventField, eventBytes, isHigh, privateViews, seqOf } from '../../records/event.ts';
 import type { DeviceNames } from '../../wire/event-frames.ts';
-import { EventType, typeBit } from '../../wire/events.ts';
+import { EventType, Priority, typeBit } from '../../wire/events.ts';
 import type { Cohort, Cohorts } from './cohorts.ts';
 import type { Pace } from './pace.ts';
 import type { Paces } from './paces.ts';
@@ -119,10 +119,11 @@ export class PacedLane {
     this.turnStep = step;
     // No event: the turn was for a subscriber that is owed one, and that may have left since.
     const newest = this.waiting > 0 ? audience.newest[this.#index]! : undefined;
+    const list = newest === undefined ? 0 : this.#group.listOf(newest, 0);
     let bytes = newest === undefined ? 0 : eventBytes(newest, 0);
     for (const cohort of cohorts) {
       if (!this.#hasLate(cohort)) {
-        if (newest !== undefined) paces.note(cohort, names, newest, 0, this.waiting - 1);
+        if (newest !== undefined) paces.note(cohort, list, names, newest, 0, this.waiting - 1);
         continue;
       }
       paces.flush(); // noted events come first: those for vips, and earlier ones
@@ -141,9 +142,10 @@ export class PacedLane {
   pass(views: RecordViews, offset: number): void {
     const { audience, cohorts, pace } = this.#group;
     const { paces, names } = audience;
+    const list = this.#group.listOf(views, offset);
     for (const cohort of cohorts) {
       if (!this.#hasLate(cohort)) {
-        paces.note(cohort, names, views, offset, this.waiting);
+        paces.note(cohort, list, names, views, offset, this.waiting);
         continue;
       }
       paces.flush();
@@ -189,10 +191,29 @@ class Group {
   cohorts: readonly Cohort[] = [];
   /** By lane. */
   readonly lanes = LANES.map((index) => new PacedLane(this, index));
+  /** By type, two bits each: the last list that one of its events was noted in, before flush number `#flush`. */
+  #lists = 0;
+  #flush = 0;
 
   constructor(audience: PacedAudience, pace: Pace) {
     this.audience = audience;
     this.pace = pace;
+  }
+
+  /**
+   * The list in which an event is noted: that of its priority, or a later one that an earlier event of its type is in,
+   * because the events of a type keep their order.
+   */
+  listOf({ u8 }: RecordViews, offset: number): number {
+    const { flushes } = this.audience.paces;
+    if (this.#flush !== flushes) {
+      this.#flush = flushes;
+      this.#lists = 0;
+    }
+    const shift = u8[offset + EventField.type]! * 2;
+    const list = Math.max(Priority.high - u8[offset + EventField.priority]!, (this.#lists >> shift) & 3);
+    this.#lists = (this.#lists & ~(3 << shift)) | (list << shift);
+    return list;
   }
 
   join(session: SubscriberSession, kind: Cohorts): void {
@@ -335,9 +356,11 @@ export class PacedAudience {
     const index = laneOf(views.u8[offset + EventField.type]!);
     const isUrgent = isHigh(views, offset);
     let isKept = false;
-    for (const { cohorts, lanes, pace } of this.#groups) {
+    for (const group of this.#groups) {
+      const { cohorts, lanes, pace } = group;
       if (index === undefined) {
-        for (const cohort of cohorts) this.paces.note(cohort, this.names, views, offset, 0);
+        const list = group.listOf(views, offset);
+        for (const cohort of cohorts) this.paces.note(cohort, list, this.names, views, offset, 0);
         continue;
       }
       const lane = lanes[index]!;

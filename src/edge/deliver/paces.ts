@@ -5,10 +5,8 @@
 import type { Clock } from '../../clock.ts';
 import { Counter, type Counters } from '../../memory/counters.ts';
 import type { RecordViews } from '../../memory/ring.ts';
-import { EventField } from '../../records/event.ts';
 import { encodings } from '../../wire/encodings.ts';
 import type { DeviceNames } from '../../wire/event-frames.ts';
-import { Priority } from '../../wire/events.ts';
 import { COHORT_SESSIONS_MAX, type Cohort, Cohorts } from './cohorts.ts';
 import type { EventEncoder } from './event-encoder.ts';
 import { Pace, type Turn } from './pace.ts';
@@ -44,10 +42,16 @@ export class Paces {
   /** Have sets that are due. */
   readonly #due: Cohorts[] = [];
   readonly #frames: PacedFrames;
+  #flushes = 0;
 
   constructor(deps: PacesDeps) {
     this.#deps = deps;
     this.#frames = new PacedFrames(deps.encoder, deps.counters);
+  }
+
+  /** How often noted events have been sent. */
+  get flushes(): number {
+    return this.#flushes;
   }
 
   /** Sets of equal followers. */
@@ -118,21 +122,29 @@ export class Paces {
 
   /**
    * Notes an event for the members of a set. It stays where it is until `flush`.
-   * @param replaced events that it replaced for them
+   * @param list of `Cohort.noted` @param replaced events that it replaced for them
    */
-  note(cohort: Cohort, names: DeviceNames, views: RecordViews, offset: number, replaced: number): void {
+  note(
+    cohort: Cohort,
+    list: number,
+    names: DeviceNames,
+    views: RecordViews,
+    offset: number,
+    replaced: number,
+  ): void {
     const { kind, noted } = cohort;
     // Stryker disable next-line ConditionalExpression: of a set that is due twice nothing is left the second time
     if (!cohort.isDue) {
       cohort.isDue = true;
       if (kind.due.push(cohort) === 1) this.#due.push(kind);
     }
-    noted[Priority.high - views.u8[offset + EventField.priority]!]!.push(names, views, offset, replaced);
+    noted[list]!.push(names, views, offset, replaced);
   }
 
   /** Sends all noted events, to vips first. */
   flush(): void {
     const due = this.#due;
+    this.#flushes += 1;
     // Stryker disable next-line ConditionalExpression: for nobody there is nothing to do, which costs less to see here
     if (due.length === 0) return;
     for (const kind of due) if (kind.terms.isVip) this.#frames.send(kind);

@@ -10,10 +10,10 @@ import { Replay, type Rest, Step } from '../../history/replay.ts';
 import { DEVICES_PER_SLICE, HELD_AS_EVENTS, KEPT_EVENTS_PER_SLICE } from '../../limits.ts';
 import { Counter, type Counters } from '../../memory/counters.ts';
 import type { RecordViews } from '../../memory/ring.ts';
-import { EventField, EventFlag } from '../../records/event.ts';
+import { EventField, EventFlag, isHigh } from '../../records/event.ts';
 import type { Entry } from '../../records/replies.ts';
 import { DeviceNames } from '../../wire/event-frames.ts';
-import { ALL_TYPES, epochName, typeBit, typeBits } from '../../wire/events.ts';
+import { ALL_TYPES, EventType, epochName, typeBit, typeBits } from '../../wire/events.ts';
 import type { Past } from '../../wire/subscriber-ops.ts';
 import type { EventEncoder } from './event-encoder.ts';
 import { BYTES_PER_LOOK, Slice, Slices, type SlicesDeps, STEPS_PER_LOOK } from './slices.ts';
@@ -314,9 +314,10 @@ export class Replays {
   }
 
   /** @returns its length, bytes */
-  #send({ session, names }: Held, views: RecordViews): number {
+  #send(held: Held, views: RecordViews): number {
     const { encoder, counters } = this.#deps;
-    const end = encoder.replay(views, names, session.encoding);
+    const { session, names } = held;
+    const end = encoder.kept(views, names, session.encoding, isReplay(held));
     session.sendEvent(encoder.bytes.subarray(0, end));
     counters.cells[Counter.replayed]! += 1;
     return end;
@@ -380,6 +381,16 @@ export function sliceFor(past: Past, eventsMax: number): number {
   if (!wantsHistory(past)) return DEVICES_PER_SLICE;
   const each = past.since.size > 0 ? eventsMax : Math.min(past.history, eventsMax);
   return Math.max(1, Math.min(DEVICES_PER_SLICE, Math.floor(KEPT_EVENTS_PER_SLICE / each)));
+}
+
+/**
+ * Whether the event in hand is told as a replay: it was there when the answer was given. A later one is live, though the
+ * log had to keep it for a while. At a pace it is a replay all the same, unless it would have come at once: it comes
+ * sooner than a live one may.
+ */
+function isReplay({ meanwhile, session, replay: { views } }: Held): boolean {
+  if (meanwhile === undefined) return true;
+  return session.every > 0 && !isHigh(views, 0) && views.u8[EventField.type] !== EventType.status;
 }
 
 /** Whether the event in hand is of a type that was followed when it came, and is now: others may be asked for since. */

@@ -213,13 +213,9 @@ export class Retained {
     return sent;
   }
 
-  #encode(
-    session: SubscriberSession,
-    views: Parameters<EventEncoder['replay']>[0],
-    names: DeviceNames,
-  ): void {
+  #encode(session: SubscriberSession, views: Parameters<EventEncoder['kept']>[0], names: DeviceNames): void {
     const { encoder, counters } = this.#deps;
-    const end = encoder.replay(views, names, session.encoding);
+    const end = encoder.kept(views, names, session.encoding, true);
     session.sendEvent(encoder.bytes.subarray(0, end));
     this.#bytes += end;
     counters.cells[Counter.replayed]! += 1;

@@ -69,7 +69,7 @@ describe('an event that was kept', () => {
   it('says so, and the next one does not', () => {
     const ring = eventAt(0, { seq: 9 });
     const encoder = new EventEncoder(ring);
-    const end = encoder.replay(eventAt(0, { seq: 3 }), names, Encoding.json);
+    const end = encoder.kept(eventAt(0, { seq: 3 }), names, Encoding.json, true);
     expect(JSON.parse(textOf(encoder, 0, end))).toMatchObject({ seq: 3, replay: true });
     const next = encoder.encode(0, names, Encoding.json, 0);
     expect(JSON.parse(textOf(encoder, 0, next))).toEqual({

@@ -26,6 +26,8 @@ interface Had {
   readonly since: number;
   /** Numbers of events that it got, or that one that it got has replaced. */
   readonly seqs: Set<number>;
+  /** Of the event that it got last. All are of one type. */
+  newest: number;
 }
 
 /** What one subscriber should have, by device. */
@@ -42,19 +44,22 @@ class Books {
   }
 
   joined(device: number, since: number): void {
-    this.#had.set(device, { since, seqs: new Set() });
+    this.#had.set(device, { since, seqs: new Set(), newest: since });
   }
 
   left(device: number): void {
     this.#had.delete(device);
   }
 
-  /** Each event names how many it replaced: no number comes twice. What is urgent comes before what it follows. */
+  /** Each event names how many it replaced: no number comes twice, and none after a later one. */
   check(): void {
     for (const frame of this.socket.frames.splice(0) as unknown as (Told & { events?: Told[] })[]) {
       for (const event of frame.op === 'batch' ? frame.events! : [frame]) {
         if (event.op !== 'event') continue;
-        const { since, seqs } = this.#had.get(Number(event.device.slice(1)))!;
+        const had = this.#had.get(Number(event.device.slice(1)))!;
+        const { since, seqs, newest } = had;
+        expect(event.seq).toBeGreaterThan(newest);
+        had.newest = event.seq;
         for (let seq = event.seq - (event.conflated ?? 0); seq <= event.seq; seq++) {
           expect([seq, seq > since, seqs.has(seq)]).toEqual([seq, true, false]);
           seqs.add(seq);

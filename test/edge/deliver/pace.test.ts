@@ -81,6 +81,38 @@ describe('a subscriber at a pace', () => {
     expect(news(socket)).toBe('d1:5');
   });
 
+  it.each([
+    ['', ''],
+    ['in batches ', '&batch=true'],
+  ])('%sgets the events of a type in their order, though a later one is more urgent', (_how, query) => {
+    const socket = paced([DEVICE], { query });
+    const came: string[] = [];
+    const send = (type: number, ...priorities: ('low' | 'normal' | 'high')[]): void => {
+      for (const priority of priorities) thread.event(DEVICE, priority, undefined, type);
+      thread.poll();
+      const frames = socket.frames
+        .splice(0)
+        .flatMap((frame) => (frame.op === 'batch' ? frame.events! : [frame]));
+      for (const { op, seq } of frames) if (op === 'event') came.push(`${seq}`);
+      came.push('|');
+    };
+    send(EventType.message, 'low', 'high');
+    send(EventType.pong, 'normal', 'high', 'high');
+    send(EventType.status, 'low', 'high', 'normal');
+    send(EventType.status, 'high');
+    expect(came.join(' ')).toBe('1 2 | 3 4 5 | 6 7 8 | 9 |');
+  });
+
+  it('gets what is urgent before what is not of another type, or of another device', () => {
+    const socket = paced([1, 2]);
+    thread.event(1, 'normal');
+    thread.event(1, 'high', undefined, EventType.status);
+    thread.event(1, 'high');
+    thread.event(2, 'high');
+    thread.poll();
+    expect(news(socket)).toBe('d1:2 d2:1 d1:1 d1:3');
+  });
+
   it('has messages and pongs conflated each for itself', () => {
     const socket = paced();
     for (let n = 0; n < 2; n++) {

@@ -72,7 +72,7 @@ export class PacesBench {
   }
 
   note(cohort: Cohort, seq: number, priority: number = Priority.normal, replaced = 0): void {
-    this.paces.note(cohort, NAMES, eventRecord({ seq, priority }), 0, replaced);
+    this.paces.note(cohort, Priority.high - priority, NAMES, eventRecord({ seq, priority }), 0, replaced);
   }
 
   news(): string {

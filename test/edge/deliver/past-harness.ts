@@ -34,13 +34,13 @@ export class Peer {
   /** Called with each frame that is sent. */
   sending = (): void => {};
 
-  constructor(number: number, binary = false) {
+  constructor(number: number, binary = false, every = 0) {
     const actor = { role: 'subscriber', id: `s-${number}`, devices: undefined, vip: false } as const;
     const admitted = { ok: true, actor, idIsGenerated: false, address: 0, expiresAt: 0 } as const;
     this.session = new SubscriberSession(admitted, number, 0, {
       codec: binary ? binarySubscriberCodec : jsonSubscriberCodec,
       batched: false,
-      every: 0,
+      every,
       hold: false,
       wanted: undefined,
     });
@@ -73,8 +73,20 @@ export class Peer {
     return this.frames.splice(0).map(toldOf).join(' ');
   }
 
+  /** The same, with an `r` behind what came as a replay. */
+  newsWithReplays(): string {
+    return this.frames
+      .splice(0)
+      .map((frame) => `${toldOf(frame)}${isReplay(frame) ? 'r' : ''}`)
+      .join(' ');
+  }
+
   /** How long until it can pay for an event, ms. */
   owesMs = 0;
+}
+
+function isReplay({ replay, head }: Frame): boolean {
+  return replay === true || ((head?.flags ?? 0) & 0b10000) !== 0;
 }
 
 function toldOf({ op, device, seq, from, to, reason }: Frame): string {
@@ -99,8 +111,9 @@ export class Past {
     this.history = new HistoryHarness(options);
   }
 
-  peer(): Peer {
-    const peer = new Peer(this.#peers.size + 1);
+  /** @param every its pace, if it has one, ms */
+  peer({ every = 0, binary = false } = {}): Peer {
+    const peer = new Peer(this.#peers.size + 1, binary, every);
     this.#peers.set(peer.session, peer);
     return peer;
   }

@@ -64,8 +64,8 @@ class Bench extends Past {
   }
 
   /** An event of the device comes to this edge. */
-  live(device: number, type: keyof typeof EventType = 'message'): void {
-    this.replays.event(device, this.history.send(device, { type }));
+  live(device: number, type: keyof typeof EventType = 'message', isHigh = false): void {
+    this.replays.event(device, this.history.send(device, { type, isHigh }));
   }
 }
 
@@ -323,6 +323,34 @@ describe('live events of a device whose past is being sent', () => {
       bench.run(peer);
     }
     expect([one.news(), other.news()]).toEqual(['d0:1 d0:2', 'd1:1']);
+  });
+});
+
+describe('events that come while the past of their device is being sent', () => {
+  /** An event is kept; the peer, which asks for it, takes nothing until others have come. @returns what it gets */
+  function told(terms: { readonly binary?: boolean; readonly every?: number }): string {
+    const bench = new Bench();
+    const device = bench.device(1);
+    const peer = bench.peer(terms);
+    peer.queued = QUEUE_BYTES + 1;
+    bench.ask(peer, device, { history: 1 });
+    bench.live(device);
+    bench.live(device, 'status');
+    bench.live(device, 'message', true);
+    peer.queued = 0;
+    bench.run(peer);
+    return peer.newsWithReplays();
+  }
+
+  it.each([
+    ['JSON', false],
+    ['binary', true],
+  ])('are no replays, in %s', (_encoding, binary) => {
+    expect(told({ binary })).toBe('d0:1r d0:2 d0:3 d0:4');
+  });
+
+  it('are replays for a subscriber at a pace, who would get them too soon otherwise, unless they are urgent', () => {
+    expect(told({ every: 1000 })).toBe('d0:1r d0:2r d0:3 d0:4');
   });
 });
 
