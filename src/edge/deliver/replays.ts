@@ -317,7 +317,7 @@ export class Replays {
   #send(held: Held, views: RecordViews): number {
     const { encoder, counters } = this.#deps;
     const { session, names } = held;
-    const end = encoder.kept(views, names, session.encoding, isReplay(held));
+    const end = encoder.kept(views, names, session.encoding, isReplay(held, views));
     session.sendEvent(encoder.bytes.subarray(0, end));
     counters.cells[Counter.replayed]! += 1;
     return end;
@@ -388,7 +388,7 @@ export function sliceFor(past: Past, eventsMax: number): number {
  * log had to keep it for a while. At a pace it is a replay all the same, unless it would have come at once: it comes
  * sooner than a live one may.
  */
-function isReplay({ meanwhile, session, replay: { views } }: Held): boolean {
+function isReplay({ meanwhile, session }: Held, views: RecordViews): boolean {
   if (meanwhile === undefined) return true;
   return session.every > 0 && !isHigh(views, 0) && views.u8[EventField.type] !== EventType.status;
 }
