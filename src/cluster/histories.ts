@@ -41,7 +41,7 @@ export class Histories {
   ask(peer: Peer | undefined, id: string, query: HistoryQuery): number {
     const request = this.#nextRequest();
     if (peer?.isReady !== true) {
-      this.#host.historyDone(request, false, false, '');
+      this.#host.historyDone(request, false, true, '');
       return request;
     }
     const max = Math.min(query.max, HISTORY_PAGE_EVENTS_MAX);
@@ -106,7 +106,7 @@ export class Histories {
   ): void {
     if (this.#waiting.get(request)?.peer !== peer) return;
     this.#waiting.delete(request);
-    this.#host.historyDone(request, found, more, epoch);
+    this.#host.historyDone(request, found, found && more, epoch);
   }
 
   sessionEnded(peer: Peer): void {
@@ -121,6 +121,6 @@ export class Histories {
 
   #fail(request: number): void {
     this.#waiting.delete(request);
-    this.#host.historyDone(request, false, false, '');
+    this.#host.historyDone(request, false, true, '');
   }
 }

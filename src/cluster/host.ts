@@ -141,7 +141,10 @@ export interface ClusterHost {
   list(prefix: string, cursor: string): ListPage;
   /** Answered with `past` for each event, then `pastEnd`. */
   history(peer: number, request: number, id: string, query: HistoryQuery): void;
-  /** An event of the past that was asked for; `historyDone` ends a page. */
+  /**
+   * An event of the past that was asked for; `historyDone` ends a page. `found` false: the home has nothing of that epoch,
+   * or, with `more`, did not answer.
+   */
   past(request: number, views: RecordViews, offset: number, bytes: number): void;
   historyDone(request: number, found: boolean, more: boolean, epoch: string): void;
 

@@ -102,3 +102,30 @@ describe('A home that other nodes ask for the past', () => {
     expect(asked).toEqual([]);
   });
 });
+
+describe('A node that asks for the past', () => {
+  it('tells what was not answered from what the home does not have', () => {
+    const clock = new FakeClock();
+    const ends: [request: number, found: boolean, more: boolean][] = [];
+    const historyDone = (...end: (typeof ends)[number]) => ends.push(end.slice(0, 3) as typeof end);
+    const histories = new Histories(clock, { historyDone } as unknown as ClusterHost);
+    const peer = asPeer(new FakePeer());
+    const query = { epoch: '', after: 0, before: 9, max: 5 };
+    const [away, late, over, empty] = [undefined, peer, peer, peer].map((home) =>
+      histories.ask(home, 'dev-1', query),
+    );
+    histories.onEnd(peer, { request: empty!, found: false, more: true, epoch: '' });
+    histories.sessionEnded(peer);
+    clock.advance(6000);
+    const slow = histories.ask(peer, 'dev-1', query);
+    clock.advance(6000);
+    histories.tick();
+    expect(ends).toEqual([
+      [away, false, true],
+      [empty, false, false],
+      [late, false, true],
+      [over, false, true],
+      [slow, false, true],
+    ]);
+  });
+});

@@ -110,10 +110,16 @@ export class Backfills {
     this.#bytes += event.length;
   }
 
+  /** @param more older events are kept; if not `found`: the home did not answer, and is asked again once it is followed */
   pastEnd(request: number, found: boolean, more: boolean): void {
     const fill = this.#fills.get(request);
     if (fill === undefined) return;
     this.#fills.delete(request);
+    if (!found && more) {
+      this.#end(fill);
+      this.#goOn();
+      return;
+    }
     const oldest = fill.pages.at(-1)![0];
     const isWhole =
       !found || !more || oldest === undefined || fill.count >= this.#deps.settings.historyEvents;

@@ -27,6 +27,29 @@ describe('A request whose past takes longer than a second', () => {
     expect(answers(hub)).toHaveLength(1);
   });
 
+  it('goes on when a home that could not answer is followed again', () => {
+    const { hub } = asked();
+    past(hub, 1, 5);
+    pastEnd(hub, 1, false, true);
+    hub.hush();
+    expect(answers(hub)).toEqual([]);
+    hub.joined('dev-1');
+    expect(asksOf(hub)).toEqual(['askPast 2 dev-1 of abc before 6 max 100']);
+    past(hub, 2, 5);
+    pastEnd(hub, 2);
+    expect(answers(hub)).toHaveLength(1);
+    expect(hub.kept('dev-1', 4)).toEqual(['#5']);
+  });
+
+  it('waits no longer for a home that could not answer and is not followed again', () => {
+    const { hub } = asked();
+    pastEnd(hub, 1, false, true);
+    hub.pass(999);
+    expect(answers(hub)).toEqual([]);
+    hub.pass(1);
+    expect(answers(hub)).toHaveLength(1);
+  });
+
   it('is answered after some seconds, whatever is still to come', () => {
     const { hub } = asked({}, 100);
     for (let page = 1; page < 10; page++) {

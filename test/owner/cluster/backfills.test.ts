@@ -57,7 +57,7 @@ describe('The past of a device with another home', () => {
     const { hub } = asked();
     hub.told();
     past(hub, 1, 5);
-    pastEnd(hub, 1, false, true);
+    pastEnd(hub, 1, false);
     expect(asksOf(hub)).toEqual([]);
     expect(answers(hub)).toHaveLength(1);
     expect(hub.kept('dev-1')).toEqual(['gap 1-5']);
