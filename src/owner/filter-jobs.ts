@@ -4,6 +4,7 @@ import type { Input, RowState } from '../presence/lifecycle.ts';
 import type { FilterEntry, RefusedDevice } from '../records/replies.ts';
 import type { NamedRequest } from './requests.ts';
 import type { RowWalk } from './row-walks.ts';
+import type { SlotList } from './slot-list.ts';
 
 /** Devices or rows looked at in one slice: about half a millisecond. */
 export const SLICE_SLOTS = 2048;
@@ -29,7 +30,7 @@ export interface FilterTarget {
   /** Its earlier state, which is restored if the request fails; undefined: the filter is new. */
   readonly before: { readonly state: RowState; readonly types: number } | undefined;
   /** Devices found. */
-  readonly devices: number[];
+  readonly devices: SlotList;
   /** Rows that must be created for them, in addition to those reserved for other filters of the request. */
   missing: number;
   /** Prefixes of those. */
@@ -64,12 +65,14 @@ export interface PageJob {
   readonly input: Input;
   /** Names its pages for `More`. */
   readonly page: number;
-  readonly devices: number[];
+  readonly devices: SlotList;
   /** Devices that the filter has gained: they may have no row yet, whatever the input. */
   readonly gained: Set<number>;
   /** Devices whose rows an operator has removed since: they do not come back. */
   readonly removed: Set<number>;
+  /** How many of them the pages have come to, and the rest. */
   at: number;
+  readonly rest: Iterator<number, undefined>;
   /** What was sent since the peer last read: devices, and bytes of their entries. */
   unreadDevices: number;
   unreadBytes: number;

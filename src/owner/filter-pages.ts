@@ -12,6 +12,7 @@ import { type PageJob, type Search, SLICE_SLOTS } from './filter-jobs.ts';
 import { Unfinished } from './filter-table.ts';
 import type { FiltersDeps } from './filters.ts';
 import type { RowWalk } from './row-walks.ts';
+import { SlotList } from './slot-list.ts';
 import { isSubscribed, type Page } from './subscriptions.ts';
 
 /** Names of pages start here, above those of requests. */
@@ -38,7 +39,7 @@ export class FilterPages {
     slot: number;
     filter: string;
     input: Input;
-    devices?: number[];
+    devices?: SlotList | readonly number[];
     walk?: RowWalk;
     search?: Search | undefined;
     isUnasked?: boolean;
@@ -48,18 +49,20 @@ export class FilterPages {
     const page = this.#nextPage;
     this.#nextPage = page === 2 ** 32 - 1 ? FIRST_PAGE : page + 1;
     const {
-      devices = [],
+      devices: found = [],
       walk,
       search,
       isUnasked = false,
       isPaused = false,
       sliceMax = DEVICES_PER_SLICE,
-      ...rest
+      ...about
     } = options;
     const state = { at: 0, unreadDevices: 0, unreadBytes: 0, reserved: 0, waits: false, isFull: false };
     const sets = { gained: new Set<number>(), removed: new Set<number>() };
     const how = { isUnasked, isPaused, sliceMax };
-    return { kind: 'pages', ...rest, page, devices, ...sets, walk, search, ...how, ...state };
+    const devices = found instanceof SlotList ? found : SlotList.of(found);
+    const rest = devices[Symbol.iterator]();
+    return { kind: 'pages', ...about, page, devices, rest, ...sets, walk, search, ...how, ...state };
   }
 
   /** An operator has removed the device's row: no page creates another, unless the filter gains the device again. */
@@ -142,7 +145,8 @@ export class FilterPages {
     const { devices } = job;
     const end = Math.min(devices.length, job.at + SLICE_SLOTS);
     while (isThere && job.at < end && entries.count < job.sliceMax && entries.byteLength < pageBytes) {
-      this.#follow(job, devices[job.at++]!, page);
+      job.at += 1;
+      this.#follow(job, job.rest.next().value!, page);
     }
     const more = isThere && job.at < devices.length;
     this.#send(job, page, more);

@@ -10,6 +10,7 @@ import { type FilterTarget, type RequestJob, SLICE_CHANGES, SLICE_SLOTS } from '
 import type { FilterPages } from './filter-pages.ts';
 import { Unfinished } from './filter-table.ts';
 import type { FiltersDeps } from './filters.ts';
+import { SlotList } from './slot-list.ts';
 import { isSubscribed, type Page } from './subscriptions.ts';
 
 export class FilterRequests {
@@ -84,7 +85,7 @@ export class FilterRequests {
     }
     const walk = request.op === 'subscribe' ? undefined : walks.start(subscriber);
     const reserved = job.pages.map((pages) => Buffer.from(pages.filter.slice(0, -1)));
-    const found = { devices: [], missing: 0, reserved, next: 0 };
+    const found = { devices: new SlotList(), missing: 0, reserved, next: 0 };
     return { filter, prefix: Buffer.from(prefix), slot, before, ...found, walk };
   }
 
