@@ -11,7 +11,7 @@ import { foundCount, type HistoryReader, type Walked } from '../../history/reade
 import { KEPT_EVENTS_FOUND_MAX, KEPT_EVENTS_UNSENT_MAX } from '../../limits.ts';
 import type { PresenceReader } from '../../presence/reader.ts';
 import type { Charges } from '../charges.ts';
-import { wantedOf, wantsHistory, wantsPast } from './replays.ts';
+import { wantedOf, wantsHistory, wantsPast } from './past.ts';
 import type { Pending } from './request-queue.ts';
 import { FREE, Slice, Slices } from './slices.ts';
 import type { SubscriberSession } from './subscriber-session.ts';

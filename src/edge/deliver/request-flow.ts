@@ -15,8 +15,8 @@ import type { Charges } from '../charges.ts';
 import type { OwnerLine } from '../owner-line.ts';
 import { DeferredWork } from './deferred-work.ts';
 import { LongAnswer } from './long-answer.ts';
+import { sliceFor, wantsPast } from './past.ts';
 import type { PastSearches } from './past-searches.ts';
-import { sliceFor, wantsPast } from './replays.ts';
 import {
   type Answered,
   type Ask,

@@ -21,8 +21,8 @@ import {
 import type { Told } from '../../wire/codec.ts';
 import type { Charges } from '../charges.ts';
 import type { Deliverer } from './deliverer.ts';
+import { wantsPast } from './past.ts';
 import type { PastSearches } from './past-searches.ts';
-import { wantsPast } from './replays.ts';
 import type { RequestFlow } from './request-flow.ts';
 import type { Answered, PastToBring } from './request-queue.ts';
 import type { SubscriberSession } from './subscriber-session.ts';

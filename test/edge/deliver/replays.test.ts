@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { Replays, sliceFor, wantedOf, wantsPast } from '../../../src/edge/deliver/replays.ts';
+import { sliceFor, wantedOf, wantsPast } from '../../../src/edge/deliver/past.ts';
+import { Replays } from '../../../src/edge/deliver/replays.ts';
 import type { Attached } from '../../../src/edge/deliver/topics.ts';
 import { FOUND_CELLS } from '../../../src/history/replay.ts';
 import { DEVICES_PER_SLICE, KEPT_EVENTS_PER_SLICE } from '../../../src/limits.ts';
