@@ -75,11 +75,11 @@ export class Backfills {
     if (fill !== undefined) fill.isHoled = true;
   }
 
-  /** Whether more is to be expected soon: its turn is to come, or its home goes on telling. */
+  /** Whether more is to be expected soon: its turn is to come or has just come, or its home goes on telling. */
   isComing(slot: number): boolean {
     const fill = this.#fillOf(slot);
     if (fill === undefined) return this.#queue.has(slot);
-    return this.#deps.clock.now() - fill.heardAtMs < SILENT_MS;
+    return this.#deps.clock.now() - fill.heardAtMs < (fill.count > 0 ? SILENT_MS : SLOW_MS);
   }
 
   #fillOf(slot: number): Fill | undefined {

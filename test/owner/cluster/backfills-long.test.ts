@@ -27,6 +27,18 @@ describe('A request whose past takes longer than a second', () => {
     expect(answers(hub)).toHaveLength(1);
   });
 
+  it('is answered after a second when its home has told nothing at all', () => {
+    const hub = new ClusterOwner();
+    const ann = hub.subscriber('ann');
+    hub.ask(ann, 'subscribe', ['dev-1'], true);
+    hub.pass(100);
+    hub.joined('dev-1');
+    hub.pass(899);
+    expect(answers(hub)).toEqual([]);
+    hub.pass(1);
+    expect(answers(hub)).toHaveLength(1);
+  });
+
   it('goes on when a home that could not answer is followed again', () => {
     const { hub } = asked();
     past(hub, 1, 5);
