@@ -120,16 +120,9 @@ export function attachEdge(options: AttachOptions): AttachedEdge {
     startTimers(further, stalled) {
       const { charges, liveness, deliverer, interests, mqtt } = edge;
       const { sendQueues } = deliverer;
-      const watched = [
-        charges,
-        liveness,
-        sendQueues,
-        interests,
-        mqtt,
-        mqtt.interestWatch,
-        journal,
-        ...further,
-      ];
+      const tellers = [interests, mqtt, mqtt.interestWatch, journal];
+      const watched = [charges, liveness, sendQueues, ...tellers, ...further];
+      charges.tick(); // a stall may begin before the first of the timers
       return startEdgeTimers(watched, counters, new Heart(memory.heartbeat, systemClock), (ms) => {
         stalled?.(ms);
         liveness.credit(ms);

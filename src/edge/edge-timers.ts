@@ -28,6 +28,7 @@ export function startEdgeTimers(
     const stalledMs = heart.beat();
     if (stalledMs > 0) stalled(stalledMs);
   };
+  beat(); // a stall may begin before the first of the timers
   const lag: Watch = {
     tickMs: LOOK_MS,
     tick() {
